@@ -1,0 +1,3 @@
+"""PARS connector: from completion statements in a learning record store to learner records in ACCME's PARS."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,280 @@
+"""config.yaml as a checked value: every setting, its default and its meaning. Reads no table and opens no connection."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+
+from connector import yamlfile
+from connector.errors import ConfigError
+from connector.lrs import quirks
+from connector.pars.wire import Wire
+from connector.records import Frozen
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(value: Any) -> Any:
+    """`90s`, `15m`, `24h`, `7d` as a timedelta.
+
+    >>> duration("15m")
+    datetime.timedelta(seconds=900)
+    """
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"(\d+)\s*([smhd])", str(value))
+    if not match:
+        raise ValueError("write a duration as a number and a unit: 90s, 15m, 24h or 7d")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def zone_name(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("not a time zone name such as America/Chicago")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Zone = Annotated[str, AfterValidator(zone_name)]
+
+
+class Secret(Frozen):
+    """Where a secret is kept. A literal password in the file is refused."""
+
+    env: str = ""
+    file: Path | None = None
+    credential: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_literal(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) == 1:
+            return value
+        raise ValueError("a secret is {env: NAME}, {file: PATH} or {credential: NAME}, never the password itself")
+
+    def reveal(self) -> SecretStr:
+        """The secret itself; ConfigError when it is not where the file says."""
+        if self.env:
+            value = os.environ.get(self.env)
+            where = f"environment variable {self.env}"
+        else:
+            path = self.file or Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials")) / self.credential
+            value = path.read_text(encoding="utf-8").strip() if path.is_file() else None
+            where = f"file {path}"
+        if not value:
+            raise ConfigError("config.secret_missing", f"no secret in {where}", "set it, then start again")
+        return SecretStr(value)
+
+
+class Login(Frozen):
+    """Basic authentication at an LRS."""
+
+    user: str
+    password: Secret
+
+
+class ParsLogin(Frozen):
+    """What ACCME issues to a provider for its web services."""
+
+    provider_id: str
+    user: str
+    password: Secret
+
+
+ChannelKind = Literal["xml-service", "json-service"]
+
+
+class ProviderConfig(Frozen):
+    """One accredited provider and its way to PARS."""
+
+    id: Annotated[str, Field(pattern=r"^\d{7}$")]
+    name: Annotated[str, Field(min_length=1)]
+    zone: Zone
+    domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+\.[A-Za-z0-9-]+$")]
+    environment: Literal["rehearsal", "test", "production"]
+    channel: ChannelKind = "xml-service"
+    base_url: str = ""  # in place of the wire table's, for ACCME's test host and for rehearsals
+    credentials: ParsLogin
+    identifier_order: tuple[Literal["NPI", "state"], ...] = ("NPI", "state")
+    activities: Path | None = None
+
+
+class SourceConfig(Frozen):
+    """One LRS to poll."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+    endpoint: Annotated[str, Field(pattern=r"^https?://")]
+    product: quirks.Product = "other"  # its known needs become the defaults below
+    login: Login
+    version: Literal["1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0"] = "1.0.3"
+    cursor_field: Literal["stored", "timestamp"] = "stored"
+    overlap: Duration = timedelta(seconds=120)
+    look_back: Duration = timedelta(days=14)
+    page: Annotated[int, Field(ge=1, le=5000)] = 200
+    every: Duration = timedelta(seconds=60)
+    sweep: Duration = timedelta(days=7)
+    start_from: date | Literal["now", "everything"] = "now"
+    zone: Zone | None = None
+    registration: Literal["session", "enrolment"] = "enrolment"
+    ca_bundle: Path | None = None
+    timeout: Duration = timedelta(seconds=60)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_product_needs(cls, said: Any) -> Any:
+        return quirks.defaults(said) if isinstance(said, dict) else said
+
+
+class CsvSource(Frozen):
+    """A sheet of learners, one row a person (docs/reference/learners.md names its columns)."""
+
+    csv: Path
+
+
+LearnerField = Literal[
+    "given_name", "family_name", "birth_day", "npi", "state", "licence", "board", "board_id", "profession", "consent"
+]
+
+
+class StatementSource(Frozen):
+    """Identity that the statement itself carries: learner field -> JMESPath."""
+
+    statement: dict[LearnerField, str]
+
+
+LearnerSource = CsvSource | StatementSource
+
+
+class LearnersConfig(Frozen):
+    """Where identities come from, asked in order, and who is eligible."""
+
+    sources: tuple[LearnerSource, ...] = ()
+    refresh: Duration = timedelta(hours=1)
+    cme_professions: tuple[str, ...] = ("MD", "DO")
+    moc_professions: tuple[str, ...] = ("MD", "DO")
+
+
+class ParsConfig(Frozen):
+    """Patience with PARS."""
+
+    settle: Duration = timedelta(minutes=15)
+    ask_first_after: Duration = timedelta(hours=1)
+    ask_every: Duration = timedelta(minutes=30)
+    retry_first: Duration = timedelta(seconds=30)
+    retry_most: Duration = timedelta(hours=1)
+    timeout: Duration = timedelta(seconds=60)
+    ca_bundle: Path | None = None
+    probe: Duration = timedelta(minutes=5)
+    most_withdrawals: Annotated[int, Field(ge=0)] = 10
+
+
+class RecordConfig(Frozen):
+    """CME and MOC of one completion leave together."""
+
+    wait: Duration = timedelta(days=7)
+
+
+class ValidationConfig(Frozen):
+    """How strictly the gates judge."""
+
+    strict: bool = False
+    recheck: Duration = timedelta(hours=1)
+    warn_after: Annotated[str, Field(pattern=r"^\d{2}-\d{2}$")] = "03-31"
+
+
+class StoreConfig(Frozen):
+    """The database: SQLite by default, PostgreSQL for more than one machine."""
+
+    url: str = "sqlite:///data/pars-connector.db"
+    rems_key: Path = Path("data/rems.key")
+
+
+class ScheduleConfig(Frozen):
+    """How often the daemon takes a turn; sources have their own `every`."""
+
+    digest: Duration = timedelta(seconds=5)  # mapping, learners, validation
+    submission: Duration = timedelta(seconds=5)
+    reconciliation: Duration = timedelta(seconds=30)
+
+
+class WebConfig(Frozen):
+    """Health and metrics, on loopback."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8417
+
+
+class LogConfig(Frozen):
+    """How the log is written."""
+
+    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(Frozen):
+    """The whole of config.yaml."""
+
+    providers: Annotated[tuple[ProviderConfig, ...], Field(min_length=1)]
+    sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
+    mappings: Path = Path("mappings")
+    learners: LearnersConfig = LearnersConfig()
+    pars: ParsConfig = ParsConfig()
+    record: RecordConfig = RecordConfig()
+    validation: ValidationConfig = ValidationConfig()
+    wire: Wire = Wire()
+    store: StoreConfig = StoreConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    web: WebConfig = WebConfig()
+    log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Config:
+        for what, names in (
+            ("provider id", [provider.id for provider in self.providers]),
+            ("source name", [source.name for source in self.sources]),
+        ):
+            if len(set(names)) < len(names):
+                raise ValueError(f"two entries share one {what}")
+        return self
+
+    def provider(self, provider_id: str) -> ProviderConfig:
+        return next(provider for provider in self.providers if provider.id == provider_id)
+
+    def zone_of(self, provider: ProviderConfig, source: SourceConfig | None) -> ZoneInfo:
+        return ZoneInfo((source.zone if source else None) or provider.zone)
+
+
+def load(path: Path) -> Config:
+    """Read and check config.yaml; relative paths count from its folder. Raises ConfigError with every finding."""
+    if not path.is_file():
+        raise ConfigError(
+            "config.missing",
+            "no configuration file",
+            "copy config.example.yaml to config.yaml, or name another with --config",
+            where=str(path),
+        )
+    return _anchored(yamlfile.validate(yamlfile.read(path), Config), path.resolve().parent)
+
+
+def _anchored(value: Any, folder: Path) -> Any:
+    """The same model with every relative path (and SQLite file) made absolute from `folder`."""
+    if isinstance(value, Path):
+        return value if value.is_absolute() else folder / value
+    if isinstance(value, tuple):
+        return tuple(_anchored(item, folder) for item in value)
+    if isinstance(value, StoreConfig):
+        url = value.url
+        if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+            url = f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
+        return value.model_copy(update={"url": url, "rems_key": _anchored(value.rems_key, folder)})
+    if isinstance(value, Frozen):
+        return value.model_copy(
+            update={name: _anchored(getattr(value, name), folder) for name in type(value).model_fields}
+        )
+    return value

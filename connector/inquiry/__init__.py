@@ -1,0 +1,1 @@
+"""Questions that move nothing: why, what, how many, and is it all there."""

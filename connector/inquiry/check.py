@@ -1,0 +1,83 @@
+"""Does everything around us answer? Each check is one finding a person can act on; none moves a credit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from connector import channels
+from connector.collection.stage import open_client
+from connector.config import Config
+from connector.errors import ConnectorError
+from connector.learners import directory
+from connector.mapping.loader import lint
+from connector.mapping.stage import defaults_of
+from connector.pars.exchange import Unclear
+from connector.records import Frozen
+from connector.store.session import Store
+
+
+class Checked(Frozen):
+    """The result of one check."""
+
+    what: str
+    good: bool
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+def lrs(config: Config, _store: Store) -> Iterator[Checked]:
+    """Each source: reachable, credentials taken, which xAPI versions it names."""
+    for source in config.sources:
+
+        def ask(source=source) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001 - bound per turn
+            with open_client(source) as client:
+                return "xAPI " + (", ".join(client.about()) or "version not named")
+
+        yield _try(f"source {source.name}", ask)
+
+
+def pars(config: Config, _store: Store) -> Iterator[Checked]:
+    """Each provider's channel: a harmless read of a credit that cannot exist."""
+    for provider in config.providers:
+
+        def ask(provider=provider) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001
+            with channels.open_client(config, provider, provider.channel) as client:
+                try:
+                    client.probe()
+                except Unclear:
+                    return "answers, but not as the wire table expects a missing credit to look"
+            return "answers as the wire table says"
+
+        yield _try(f"channel {provider.id} {provider.channel}", ask)
+
+
+def learners(config: Config, store: Store) -> Iterator[Checked]:
+    """Each learner source can be read."""
+    for source in directory.sources(config, store):
+        yield _try(
+            f"learner source {type(source).__name__}", lambda source=source: f"{len(source.fetch([]))} asked, readable"
+        )
+
+
+def mappings(config: Config, _store: Store) -> Iterator[Checked]:
+    """The mapping files."""
+    found = lint(config.mappings, defaults_of(config))
+    errors = [finding for finding in found if finding.level == "error"]
+    message = "\n".join(str(finding) for finding in found) or "no findings"
+    yield Checked(what="mappings", good=not errors, code=errors[0].code if errors else "", message=message)
+
+
+CHECKS: dict[str, Callable[[Config, Store], Iterator[Checked]]] = {
+    "mappings": mappings,
+    "lrs": lrs,
+    "pars": pars,
+    "learners": learners,
+}
+
+
+def _try(what: str, ask: Callable[[], str]) -> Checked:
+    try:
+        return Checked(what=what, good=True, message=ask())
+    except ConnectorError as error:
+        return Checked(what=what, good=False, code=error.code, message=error.message, hint=error.hint)

@@ -1,0 +1,231 @@
+"""The whole story of a statement, a learner or a credit: what was read, which condition failed, what was sent, what came back,
+what happens next and when. Reads any room, writes nothing, shows no personal value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import orjson
+from sqlmodel import Session, col, select
+
+from connector.config import Config
+from connector.errors import MappingError
+from connector.mapping.conditions import Seen
+from connector.mapping.evaluate import RuleTrace
+from connector.mapping.evaluate import explain as trace
+from connector.mapping.loader import from_texts
+from connector.mapping.stage import defaults_of
+from connector.records import ActorKey, Completion, Frozen, Ignored, Problem, Statement
+from connector.store.session import Store
+from connector.store.states import State
+from connector.store.tables import (
+    Award,
+    Credit,
+    Event,
+    EvidenceRow,
+    LearnerKey,
+    LearnerRow,
+    MappingVersion,
+    StatementRow,
+    Submission,
+    SubmissionCredit,
+    Voided,
+)
+
+NEXT = {
+    State.HELD: "the gates judge it again",
+    State.READY: "it leaves with its record's next turn",
+    State.SENDING: "PARS's answer, or the end of its lease",
+    State.IN_DOUBT: "PARS is asked whether it holds the credit; nothing is sent before two negative answers",
+    State.EXPORTED: "a receipt of the uploaded file",
+    State.PENDING: "PARS is asked for the final word",
+    State.CONFIRMED: "nothing: PARS holds it",
+    State.REFUSED: "a person corrects what PARS names; it then goes through the gates again",
+    State.REJECTED: "a person decides: withdraw and report again, or leave",
+    State.UNMATCHED: "a person corrects the learner; a change in the learner source sends it again by itself",
+    State.WITHDRAWING: "the delete leaves with the next turn",
+    State.WITHDRAWAL_IN_DOUBT: "PARS is asked whether it still holds the credit",
+    State.WITHDRAWAL_REFUSED: "a person asks ACCME",
+    State.WITHDRAWN: "nothing: PARS no longer holds it",
+    State.CLOSED: "nothing, unless what closed it changes",
+}
+
+
+Told = tuple[datetime, str]
+
+
+class Line(Frozen):
+    """One line of a story: `depth` is its indent, `at` the moment in UTC, empty for what has none."""
+
+    depth: int
+    at: str = ""
+    text: str
+
+
+def explain(store: Store, config: Config, what: str) -> list[Line]:
+    """The story of `what`: a statement's id, a credit's number or `ccid:`, or `learner:<number>`; empty when nothing is known."""
+    with store.reading() as session:
+        credit = _find_credit(session, what)
+        if credit is not None:
+            return list(_credit(session, credit, 0))
+        if what.startswith("learner:"):
+            return list(_learner(session, what.removeprefix("learner:")))
+        return [line for row in _find_statements(session, what) for line in _statement(session, config, row)]
+
+
+def _find_credit(session: Session, what: str) -> Credit | None:
+    if what.isdigit():
+        return session.get(Credit, int(what))
+    return session.exec(select(Credit).where(Credit.credit_id == what)).first()
+
+
+def _find_statements(session: Session, what: str) -> list[StatementRow]:
+    return list(session.exec(select(StatementRow).where(StatementRow.statement_id == what.lower())).all())
+
+
+def _learner(session: Session, what: str) -> Iterator[Line]:
+    row = session.get(LearnerRow, int(what)) if what.isdigit() else None
+    if row is None:
+        return
+    keys = session.exec(select(LearnerKey).where(LearnerKey.learner_id == row.id)).all()
+    known = "known to a learner source" if row.found else "known to no learner source"
+    yield Line(depth=0, at=_at(row.fetched_at), text=f"learner {row.id}, {known}, {len(keys)} actor key(s)")
+    for field, origin in sorted(row.origins.items()):
+        yield Line(depth=1, text=f"{field}: from {origin}")
+    for award in session.exec(select(Award).where(Award.learner_id == row.id).order_by(col(Award.id))):
+        for credit in session.exec(select(Credit).where(Credit.award_id == award.id).order_by(col(Credit.id))):
+            yield from _credit(session, credit, 1)
+
+
+def _statement(session: Session, config: Config, row: StatementRow) -> Iterator[Line]:
+    yield Line(
+        depth=0,
+        at=_at(row.stored),
+        text=f"statement {row.statement_id} from {row.source_id}: {row.verb} {row.object_id}",
+    )
+    if row.duplicate_of is not None:
+        first = session.get_one(StatementRow, row.duplicate_of)
+        yield Line(
+            depth=1, text=f"re-sent: the same fact as statement {first.statement_id}, and evidence of the same award"
+        )
+    voided = session.get(Voided, (row.source_id, row.statement_id))
+    if voided is not None:
+        yield Line(depth=1, at=_at(voided.at), text="voided by a later statement")
+    if row.mapped_with is None:
+        yield Line(depth=1, text="not mapped yet")
+    yield from _rules(session, config, row)
+    outcomes = select(EvidenceRow).where(EvidenceRow.statement_pk == row.id).order_by(col(EvidenceRow.id))
+    for outcome in session.exec(outcomes):
+        yield from _outcome(session, outcome)
+
+
+def _rules(session: Session, config: Config, row: StatementRow) -> Iterator[Line]:
+    """Every condition with the value it saw, by the version that mapped the statement."""
+    version = session.get(MappingVersion, row.mapped_with) if row.mapped_with else None
+    if version is None or row.raw is None or row.problem is not None:
+        return
+    try:
+        rules = from_texts(version.files, defaults_of(config))
+    except MappingError:
+        yield Line(depth=1, text="the rules that mapped it cannot be read by this version any more")
+        return
+    traces = trace(rules, _as_statement(row), orjson.loads(row.raw))
+    named = {active.rule.name for active in rules.candidates(row.verb, row.object_id)}
+    judged = [one for one in traces if one.rule in named]
+    if not judged:
+        yield Line(depth=1, text="no rule names this verb and object; the nearest one:")
+        judged = sorted(traces, key=lambda one: -sum(seen.holds for seen in one.conditions))[:1]
+    for one in judged:
+        yield from _trace(one)
+
+
+def _trace(one: RuleTrace) -> Iterator[Line]:
+    verdict = {Completion: "a completion", Ignored: "ignored", Problem: "a problem"}[type(one.outcome)]
+    yield Line(depth=1, text=f"rule {one.rule}: {verdict}")
+    for seen in one.conditions:
+        yield Line(depth=2, text=f"{'yes' if seen.holds else 'NO '} {seen.condition}" + _saw(seen))
+
+
+def _saw(seen: Seen) -> str:
+    return "" if seen.holds else f" (saw {seen.value})"
+
+
+def _outcome(session: Session, row: EvidenceRow) -> Iterator[Line]:
+    standing = "" if row.standing else " (no longer standing: voided)"
+    rule = f" of rule {row.rule}" if row.rule else ""
+    yield Line(depth=1, text=f"outcome{rule}: {row.outcome} {row.reason}".rstrip() + standing)
+    if row.award_id is not None:
+        for credit in session.exec(select(Credit).where(Credit.award_id == row.award_id).order_by(col(Credit.id))):
+            yield from _credit(session, credit, 2)
+
+
+def _credit(session: Session, credit: Credit, depth: int) -> Iterator[Line]:
+    award = session.get_one(Award, credit.award_id)
+    amount = f"{credit.amount} x {credit.certification}" if credit.kind != "rems" else credit.certification
+    yield Line(depth=depth, text=f"credit {credit.id} {credit.credit_id}")
+    yield Line(
+        depth=depth + 1,
+        text=f"{amount}, activity {award.activity_id}, completed on {award.completed_on}, by rule {award.rule}, "
+        f"learner:{award.learner_id}",
+    )
+    yield Line(depth=depth + 1, at=_at(credit.state_since), text=f"{credit.state}{_because(credit.reason)}")
+    yield from _words(credit, depth + 1)
+    for problem in (Problem.model_validate(one) for one in credit.problems):
+        kind = "stops it" if problem.holds else "warning"
+        yield Line(depth=depth + 1, text=f"{kind}: {problem.message} ({problem.code}; {problem.who} acts)")
+        if problem.holds and problem.hint:
+            yield Line(depth=depth + 2, text=problem.hint)
+    for at, text in sorted([*_journal(session, credit), *_events(session, credit)], key=lambda told: told[0]):
+        yield Line(depth=depth + 1, at=_at(at), text=text)
+    yield Line(depth=depth + 1, at=_at(credit.next_at), text=f"next: {NEXT[State(credit.state)]}")
+
+
+def _words(credit: Credit, depth: int) -> Iterator[Line]:
+    said = ", ".join(text for text in (credit.pars_status, credit.pars_reason, credit.pars_words) if text)
+    if said:
+        yield Line(depth=depth, text=f"PARS says: {said}")
+
+
+def _journal(session: Session, credit: Credit) -> Iterator[Told]:
+    lines = select(Submission, SubmissionCredit).join(
+        SubmissionCredit, col(SubmissionCredit.submission_id) == col(Submission.id)
+    )
+    for sent, line in session.exec(lines.where(SubmissionCredit.credit_pk == credit.id).order_by(col(Submission.id))):
+        payload = f"submission {sent.id} ({sent.action}), payload {sent.payload_hash[:12]}"
+        if sent.created_at:
+            yield sent.created_at, f"{payload} leaves"
+        if sent.answered_at:
+            answer = f"HTTP {sent.http_status}" if sent.http_status else "no answer"
+            verdict = f"{line.verdict or 'nothing stored'}{_because(line.code or sent.code)}"
+            yield sent.answered_at, f"submission {sent.id}: {answer}, {verdict}"
+
+
+def _events(session: Session, credit: Credit) -> Iterator[Told]:
+    told = select(Event).where(Event.subject == "credit", Event.subject_id == str(credit.id)).order_by(col(Event.id))
+    for event in session.exec(told):
+        moved = f"{event.from_state} -> {event.to_state}" if event.from_state != event.to_state else event.what
+        if event.at:
+            yield event.at, f"{moved}{_because(event.code)}, by {event.by}"
+
+
+def _because(code: str) -> str:
+    return f" ({code})" if code else ""
+
+
+def _at(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%SZ") if moment else ""
+
+
+def _as_statement(row: StatementRow) -> Statement:
+    return Statement(
+        id=row.statement_id,
+        source=row.source_id,
+        stored=row.stored,
+        timestamp=row.timestamp,
+        actor_key=ActorKey(row.actor_key) if row.actor_key else None,
+        verb=row.verb,
+        object_id=row.object_id,
+        registration=row.registration,
+        raw=row.raw or b"",
+    )

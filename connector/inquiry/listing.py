@@ -1,0 +1,113 @@
+"""Lists of credits as people ask for them: by learner, activity, state and time, with PARS's own words. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlmodel import Session, col, or_, select
+
+from connector.records import Actor, Frozen, Problem
+from connector.store.session import Store
+from connector.store.states import State
+from connector.store.tables import Award, Credit, LearnerKey
+
+IDENTITY = "learner."
+
+
+class Row(Frozen):
+    """One credit in a list; the learner by his number, because a name in a list ends up in a mail."""
+
+    credit: int
+    credit_id: str
+    provider: str
+    activity: str
+    learner: int
+    completed_on: date
+    certification: str
+    amount: str
+    state: str
+    reason: str
+    pars_status: str
+    since: str
+    problems: tuple[Problem, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """For --json."""
+        return self.model_dump(mode="json")
+
+
+class Filter(Frozen):
+    """What to list; None means all."""
+
+    learner: str | None = None  # a learner's number or an actor key
+    activity: str | None = None
+    state: str | None = None
+    begin: date | None = None
+    end: date | None = None
+
+
+def records(store: Store, wanted: Filter) -> list[Row]:
+    """Credits by completion date; PARS's words beside our state."""
+    query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id))
+    with store.reading() as session:
+        if wanted.learner:
+            query = query.where(col(Award.learner_id) == _learner_id(session, wanted.learner))
+        for column, value in ((Award.activity_id, wanted.activity), (Credit.state, wanted.state)):
+            query = query.where(col(column) == value) if value else query
+        query = query.where(col(Award.completed_on) >= wanted.begin) if wanted.begin else query
+        query = query.where(col(Award.completed_on) <= wanted.end) if wanted.end else query
+        found = session.exec(query.order_by(col(Award.completed_on), col(Credit.id))).all()
+    return [_row(credit, award) for credit, award in found]
+
+
+def unmatched(store: Store) -> list[Row]:
+    """Every credit whose learner must be mended by a person: PARS found none, or what is known does not suffice."""
+    waiting = (col(Credit.state) == State.HELD) & col(Credit.reason).startswith(IDENTITY)
+    query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id))
+    query = query.where(or_(col(Credit.state) == State.UNMATCHED, waiting), Credit.wanted == "present")
+    with store.reading() as session:
+        found = session.exec(query.order_by(col(Credit.state_since), col(Credit.id))).all()
+    return [_row(credit, award) for credit, award in found]
+
+
+def who_acts(problems: Sequence[Problem]) -> str:
+    """The people named, in a fixed order."""
+    named = {problem.who for problem in problems if problem.holds}
+    return ", ".join(who for who in Actor if who in named)
+
+
+def _learner_id(session: Session, text: str) -> int:
+    if text.isdigit():
+        return int(text)
+    link = session.get(LearnerKey, text)
+    return link.learner_id if link else -1
+
+
+def _row(credit: Credit, award: Award) -> Row:
+    return Row(
+        credit=credit.id or 0,
+        credit_id=credit.credit_id,
+        provider=credit.provider_id,
+        activity=award.activity_id,
+        learner=award.learner_id,
+        completed_on=award.completed_on,
+        certification=credit.certification,
+        amount=str(credit.amount),
+        state=credit.state,
+        reason=credit.reason,
+        pars_status=credit.pars_status,
+        since=credit.state_since.isoformat(timespec="seconds") if credit.state_since else "",
+        problems=_problems(credit),
+    )
+
+
+def _problems(credit: Credit) -> tuple[Problem, ...]:
+    if credit.state == State.UNMATCHED:
+        message = (
+            "PARS found no such learner" if credit.reason == "pars.no_match" else "PARS found several such learners"
+        )
+        hint = "compare names, birth day and numbers with the learner's own words; correct them in the learner source"
+        return (Problem(code=credit.reason, field="identity", message=message, hint=hint),)
+    return tuple(Problem.model_validate(row) for row in credit.problems)

@@ -1,0 +1,63 @@
+"""The learners room's own gates: is this person known, did he consent, and may his profession earn this credit? Pure."""
+
+from __future__ import annotations
+
+from connector.config import LearnersConfig
+from connector.records import Actor, Learner, Problem
+
+NOT_ELIGIBLE = "learner.not_eligible"
+
+
+def gate(learner: Learner, kind: str, config: LearnersConfig, *, found: bool) -> list[Problem]:
+    """All problems of one learner for one kind of credit. A REMS record is de-identified and passes without any of them."""
+    if kind == "rems":
+        return []
+    problems = [] if found else [_not_found()]
+    if learner.consent is None or not learner.consent.given:
+        problems.append(_no_consent(withdrawn=learner.consent is not None))
+    professions = config.moc_professions if kind == "moc" else config.cme_professions
+    if not learner.profession:
+        problems.append(_no_profession())
+    elif learner.profession.upper() not in {name.upper() for name in professions}:
+        problems.append(_not_eligible(kind))
+    return problems
+
+
+def _not_found() -> Problem:
+    return Problem(
+        code="learner.not_found",
+        field="actor",
+        message="no learner source knows this actor",
+        hint="add the learner to a source, or link the actor to a learner",
+        who=Actor.COORDINATOR,
+    )
+
+
+def _no_consent(*, withdrawn: bool) -> Problem:
+    message = "the learner withdrew the permission to report" if withdrawn else "no permission to report is on file"
+    return Problem(
+        code="learner.no_consent",
+        field="consent",
+        message=message,
+        hint="ACCME requires the learner's permission: ask for it, then record it in the learner source",
+        who=Actor.LEARNER,
+    )
+
+
+def _no_profession() -> Problem:
+    return Problem(
+        code="learner.no_profession",
+        field="profession",
+        message="the profession is not known, so it cannot be told whether the credit may be reported",
+        hint="fill in the profession in the learner source",
+    )
+
+
+def _not_eligible(kind: str) -> Problem:
+    what = "maintenance-of-certification points" if kind == "moc" else "AMA PRA Category 1 credit in PARS"
+    return Problem(
+        code=NOT_ELIGIBLE,
+        field="profession",
+        message=f"this profession earns no {what}",
+        hint="if the profession is wrong, correct it in the learner source",
+    )

@@ -1,0 +1,42 @@
+"""Identity that statements carry themselves, at paths the configuration names. Reads only what collection kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import jmespath
+import orjson
+from sqlmodel import col, select
+
+from connector.learners.fields import learner
+from connector.records import ActorKey, Found
+from connector.store.session import Store
+from connector.store.tables import StatementRow
+
+
+class FromStatement:
+    """`fetch` reads each actor's newest statement whose bytes are still kept."""
+
+    def __init__(self, store: Store, paths: Mapping[str, str]) -> None:
+        self._store = store
+        self._paths = {field: jmespath.compile(path) for field, path in paths.items()}
+
+    def fetch(self, keys: Collection[ActorKey]) -> dict[ActorKey, Found]:
+        found = {}
+        with self._store.reading() as session:
+            for key in keys:
+                newest = select(StatementRow.raw).where(
+                    StatementRow.actor_key == key, col(StatementRow.raw).is_not(None)
+                )
+                raw = session.exec(newest.order_by(col(StatementRow.id).desc()).limit(1)).first()
+                if raw and (cells := self._cells(raw)):
+                    found[key] = Found(learner=learner(cells, "statement"), keys=(key,))
+        return found
+
+    def _cells(self, raw: bytes) -> dict[str, str]:
+        try:
+            document = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return {}
+        values = {field: path.search(document) for field, path in self._paths.items()}
+        return {field: str(value) for field, value in values.items() if isinstance(value, str | int) and value != ""}

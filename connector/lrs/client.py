@@ -1,0 +1,235 @@
+"""Speaks to one LRS: a page, the page after it, what it says of itself. Knows no cursor, no table and no setting file.
+
+Credentials go to the endpoint's own origin and nowhere else, whatever an answer asks for.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Self
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+
+import orjson
+import stamina
+from pydantic import SecretStr
+
+from connector.errors import NeedsOperator, RetryLater
+from connector.http import Http, HttpAnswer
+from connector.lrs import moments, slices
+
+CONNECT_SECONDS = 10.0
+ATTEMPTS, PATIENCE_SECONDS = 3, 20.0
+"""Only for connections that fail: a hiccup ends here, an outage becomes the source's back-off."""
+
+_MORE = re.compile(r"[^\x00-\x1f\x7f]{1,8192}")
+_EXPIRED = (400, 404, 410)
+
+# A retry that helped is no news, and one that did not ends as the source's own line.
+stamina.instrumentation.set_on_retry_hooks(())
+
+
+class MoreExpired(RetryLater):
+    """The LRS no longer knows a `more`: the chain starts again from its first page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked for. `since` counts in the LRS's own field, stored or (some) timestamp."""
+
+    since: datetime | None
+    limit: int
+
+    def params(self) -> dict[str, str]:
+        asked = {"limit": str(self.limit), "ascending": "true", "format": "exact"}
+        return asked | ({"since": moments.render(self.since)} if self.since else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer: statements as slices of it, byte for byte. `more` is empty on the last page, never on a short one."""
+
+    statements: tuple[bytes, ...]
+    more: str
+    consistent_through: datetime | None
+    server_date: datetime | None
+
+
+class LrsClient:
+    """A connection to one endpoint, such as `https://lrs.example.org/xapi`."""
+
+    def __init__(  # noqa: PLR0913 - what an operator says of an endpoint
+        self,
+        endpoint: str,
+        user: str,
+        password: SecretStr,
+        *,
+        version: str = "1.0.3",
+        timeout: timedelta = timedelta(seconds=60),
+        ca_bundle: str | None = None,
+    ) -> None:
+        self._endpoint = endpoint.rstrip("/") + "/"
+        self._statements = self._endpoint + "statements"
+        login = base64.b64encode(f"{user}:{password.get_secret_value()}".encode()).decode()
+        self._headers = {
+            "Authorization": f"Basic {login}",
+            "X-Experience-API-Version": version,
+            "Accept": "application/json, multipart/mixed",
+        }
+        seconds = timeout.total_seconds()
+        self._http = Http(blame="lrs", connect=min(CONNECT_SECONDS, seconds), read=seconds, verify=ca_bundle or True)
+
+    def page(self, query: Query) -> Page:
+        """The first page of a chain."""
+        answer = self._read(self._statements, query.params())
+        _judge(answer)
+        return _page(answer)
+
+    def follow(self, more: str) -> Page:
+        """The page behind a `more`; MoreExpired when the LRS no longer knows it."""
+        answer = self._read(self._own(more))
+        if answer.status in _EXPIRED:
+            raise MoreExpired("lrs.more_expired", "the LRS no longer knows the page that it announced")
+        _judge(answer)
+        return _page(answer)
+
+    def about(self) -> tuple[str, ...]:
+        """The xAPI versions that the LRS names; empty where it has no such page."""
+        answer = self._read(self._endpoint + "about")
+        try:
+            versions = orjson.loads(answer.body)["version"] if answer.status == 200 else []
+        except (orjson.JSONDecodeError, TypeError, KeyError):
+            return ()
+        return tuple(str(version) for version in versions) if isinstance(versions, list) else ()
+
+    def _own(self, more: str) -> str:
+        """`more` on the endpoint's own origin, or NeedsOperator: credentials go nowhere else.
+
+        The address is put together again from the endpoint's own scheme, host and port, so that no second parser can
+        read another host in it.
+        """
+        own = urlsplit(self._statements)
+        try:
+            there = urlsplit(urljoin(self._statements, more))
+            if _MORE.fullmatch(more) and _origin(there) == _origin(own):
+                return urlunsplit((own.scheme, own.netloc, there.path, there.query, ""))
+        except ValueError:
+            pass
+        raise NeedsOperator(
+            "lrs.more_elsewhere",
+            "the LRS announces its next page on another host, scheme or port",
+            "set the LRS's public address in its own settings, or `endpoint` to the address that it announces",
+        )
+
+    def _read(self, url: str, params: dict[str, str] | None = None) -> HttpAnswer:
+        for attempt in stamina.retry_context(
+            on=_is_hiccup, attempts=ATTEMPTS, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=3.0
+        ):
+            with attempt:
+                return self._http.read("GET", url, headers=self._headers, params=params)
+        raise AssertionError  # pragma: no cover - the context either returns or raises
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _is_hiccup(error: Exception) -> bool:
+    return isinstance(error, RetryLater) and error.code in ("lrs.unreachable", "lrs.no_answer")
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _judge(answer: HttpAnswer) -> None:
+    """Raise for every answer that is not a 200."""
+    status = answer.status
+    if status == 200:
+        return
+    if status in (429, 503):
+        raise RetryLater("lrs.busy", f"the LRS asks for patience ({status})", wait=answer.retry_after)
+    if status >= 500 or status == 408:
+        raise RetryLater("lrs.failing", f"the LRS answers {status}", wait=answer.retry_after)
+    code, message, hint = _WRONG.get(status, _WRONG[0])
+    raise NeedsOperator(code, f"{message} ({status})", hint)
+
+
+_LOGIN = (
+    "lrs.login",
+    "the LRS refuses the user and password",
+    "check the source's `login`, and that it may read all statements",
+)
+_WRONG: Mapping[int, tuple[str, str, str]] = {
+    401: _LOGIN,
+    403: _LOGIN,
+    404: (
+        "lrs.wrong_endpoint",
+        "there is no statements resource at this address",
+        "`endpoint` is the address before /statements",
+    ),
+    0: (
+        "lrs.refused",
+        "the LRS refuses the question",
+        "check the source's `endpoint` (no redirect is followed) and `version`",
+    ),
+}
+
+
+def _page(answer: HttpAnswer) -> Page:
+    try:
+        statements, others = slices.split(_json_part(answer))
+        more = orjson.loads(others.get(b'"more"', b'""')) or ""
+        if not isinstance(more, str):
+            raise slices.UnreadablePageError("`more` is not a text")
+    except ValueError as error:
+        where = str(error) if isinstance(error, slices.UnreadablePageError) else "`more` is not a text"
+        raise RetryLater(
+            "lrs.not_statements",
+            f"the LRS answers 200 without a list of statements: {where}",
+            "a login page, a proxy's error page or another service may stand at this address",
+        ) from None
+    return Page(
+        statements=tuple(statements),
+        more=more,
+        consistent_through=_moment(answer.headers.get("x-experience-api-consistent-through", "")),
+        server_date=_http_date(answer.headers.get("date", "")),
+    )
+
+
+def _json_part(answer: HttpAnswer) -> bytes:
+    """The document itself; of a multipart answer its first part, attachments are read past."""
+    if not answer.content_type.lower().startswith("multipart/mixed"):
+        return answer.body
+    boundary = re.search(r'boundary="?([^";]+)', answer.content_type, re.IGNORECASE)
+    delimiter = b"--" + boundary[1].strip().encode() if boundary else b"--"
+    _, _, rest = answer.body.partition(delimiter)
+    _, _, content = rest.partition(b"\r\n\r\n")
+    return content.partition(b"\r\n" + delimiter)[0]
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return moments.parse(text.strip())
+    except ValueError:
+        return None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,65 @@
+"""The functions that turn a value of a statement into an amount: one more is a function and a line in FUNCTIONS.
+
+Each takes what the path found and returns credits in quarter steps; ValueError when the value is not of its kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any, Final
+
+_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,18})?")
+_DURATION = re.compile(
+    r"P(?:([0-9]{1,9})D)?(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,18})?)S)?)?"
+)
+
+
+def number(value: Any) -> Decimal | None:
+    """A finite number, also when a system sent it as text; None for anything else.
+
+    >>> number("0.85"), number(0.1), number(True), number(float("nan"))
+    (Decimal('0.85'), Decimal('0.1'), None, None)
+    """
+    if isinstance(value, str):
+        return Decimal(value) if _NUMBER.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return exact if exact.is_finite() and abs(exact) < Decimal(10) ** 18 else None
+
+
+def quarter_hours(value: Any) -> Decimal:
+    """Hours, rounded down to a quarter of an hour.
+
+    >>> quarter_hours(1.3), quarter_hours("0.74"), quarter_hours(2)
+    (Decimal('1.25'), Decimal('0.50'), Decimal('2.00'))
+    """
+    hours = number(value)
+    if hours is None or hours < 0:
+        raise ValueError("not a number of hours")
+    return _whole_quarters(hours * 4)
+
+
+def duration_quarter_hours(value: Any) -> Decimal:
+    """An ISO 8601 duration such as `result.duration`, rounded down to a quarter of an hour; no months, no years.
+
+    >>> duration_quarter_hours("PT1H29M59.9S"), duration_quarter_hours("P1DT30M")
+    (Decimal('1.25'), Decimal('24.50'))
+    """
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not match or not any(match.groups()):
+        raise ValueError("not a duration in days, hours, minutes and seconds")
+    days, hours, minutes, seconds = (Decimal(part or 0) for part in match.groups())
+    return _whole_quarters((days * 86400 + hours * 3600 + minutes * 60 + seconds) / 900)
+
+
+def _whole_quarters(quarters: Decimal) -> Decimal:
+    return quarters.to_integral_value(rounding=ROUND_FLOOR) * Decimal("0.25")
+
+
+FUNCTIONS: Final[dict[str, Callable[[Any], Decimal]]] = {
+    "duration_quarter_hours": duration_quarter_hours,
+    "quarter_hours": quarter_hours,
+}

@@ -1,0 +1,153 @@
+"""A JMESPath of a rule, read once: it tells a missing value from null, and a personal place from a plain one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from itertools import chain
+from typing import Annotated, Any, Final
+
+import jmespath
+from jmespath.exceptions import JMESPathError, LexerError, ParseError
+from jmespath.functions import Functions
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from connector.findings import did_you_mean
+
+LONGEST_PATH = 500
+_LONGEST_SHOWN = 120
+_PERSONAL: Final = frozenset(
+    {"account", "actor", "authority", "instructor", "mbox", "mbox_sha1sum", "openid", "response", "team"}
+)
+
+
+class Nothing(Enum):
+    """What a path answers where the document has no value for it; JSON's null is a value and comes as None."""
+
+    MISSING = "nothing"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Query:
+    """A path that has been read: `keys` are all that it names, `steps` are its chain of them where it is no more."""
+
+    text: str
+    steps: tuple[str | int, ...] = field(compare=False)
+    keys: frozenset[str] = field(compare=False)
+    is_personal: bool = field(compare=False)
+    expression: Any = field(compare=False, repr=False)
+
+    def of(self, document: Any) -> Any:
+        """The value, or why there is none. Only a plain chain of keys can tell null from missing."""
+        if self.steps:
+            return _walk(document, self.steps)
+        try:
+            value = self.expression.search(document)
+        except Exception:  # a function of the path met a type it does not take, or worse: that is no answer
+            return Nothing.UNREADABLE
+        return Nothing.MISSING if value is None else value
+
+    @property
+    def is_public(self) -> bool:
+        """True for the places that name a kind of thing, never a person: verb, activity, type, result flags."""
+        return self.steps[-2:] in (("verb", "id"), ("object", "id"), ("definition", "type"))
+
+
+def _walk(value: Any, steps: tuple[str | int, ...]) -> Any:
+    for step in steps:
+        holder: type[Any] = dict if isinstance(step, str) else list
+        try:
+            value = value[step] if isinstance(value, holder) else Nothing.MISSING
+        except LookupError:
+            return Nothing.MISSING
+    return value
+
+
+def read_path(text: Any) -> Query:
+    """The path, or a `mapping.path` error that says at which character it goes wrong."""
+    if isinstance(text, Query):
+        return text
+    if not isinstance(text, str) or not text or len(text) > LONGEST_PATH:
+        raise _bad_path(f"must be a path of 1 to {LONGEST_PATH} characters")
+    try:
+        expression = jmespath.compile(text)
+    except (ParseError, LexerError) as error:
+        offset = error.lex_position if isinstance(error, ParseError) else error.lexer_position
+        raise _bad_path(
+            f"is not a JMESPath at character {offset + 1}", 'quote keys with signs: a."b-c"', offset
+        ) from None
+    except (JMESPathError, RecursionError, ValueError):
+        raise _bad_path("is not a JMESPath") from None
+    tree: Any = expression.parsed
+    for name in _function_names(tree):
+        if name not in Functions.FUNCTION_TABLE:
+            raise _bad_path(f"`{name}` is not a JMESPath function", did_you_mean(name, Functions.FUNCTION_TABLE))
+    return Query(text, _steps(tree), _keys(tree), _is_personal(tree), expression)
+
+
+def _bad_path(message: str, hint: str = "", offset: int = 0) -> PydanticCustomError:
+    return PydanticCustomError("mapping.path", "{message}", {"message": message, "hint": hint, "offset": offset})
+
+
+def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("children", ()):
+        if isinstance(child, dict):
+            yield from _nodes(child)
+
+
+def _function_names(node: dict[str, Any]) -> Iterator[str]:
+    return (str(one["value"]) for one in _nodes(node) if one["type"] == "function_expression")
+
+
+def _keys(node: dict[str, Any]) -> frozenset[str]:
+    return frozenset(str(one["value"]) for one in _nodes(node) if one["type"] == "field")
+
+
+def _steps(node: dict[str, Any]) -> tuple[str | int, ...]:
+    """The keys of a plain chain such as `a.b[0]."c d"`; empty for anything cleverer."""
+    if node["type"] in ("field", "index"):
+        return (node["value"],)
+    if node["type"] in ("subexpression", "index_expression"):
+        chains = [_steps(child) for child in node["children"]]
+        return tuple(chain.from_iterable(chains)) if all(chains) else ()
+    return ()
+
+
+def _is_personal(node: dict[str, Any]) -> bool:
+    """May the path's text be about a person? A path that does not start at a named key may reach anything."""
+    root = node
+    while root.get("children"):
+        root = root["children"][0]
+    return root["type"] != "field" or bool(_keys(node) & _PERSONAL) or any(_function_names(node))
+
+
+def shown(value: Any, query: Query, *, strict: bool) -> str:
+    """`value` in words for a screen; with `strict`, for tables and logs, texts from public places only."""
+    if isinstance(value, Nothing):
+        return value.value
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    if query.is_personal:
+        return "a hidden value"
+    if isinstance(value, str):
+        return _quoted(value) if query.is_public or not strict else "another text"
+    return str(value)[:_LONGEST_SHOWN] if isinstance(value, int | float | Decimal) else "a list or block"
+
+
+def _quoted(text: str) -> str:
+    if text.startswith("mailto:"):
+        return "a hidden value"
+    return f'"{text[:_LONGEST_SHOWN]}"' + ("…" if len(text) > _LONGEST_SHOWN else "")
+
+
+Path = Annotated[
+    Query,
+    PlainValidator(read_path),
+    PlainSerializer(lambda query: query.text, return_type=str),
+    WithJsonSchema({"type": "string", "maxLength": LONGEST_PATH}),
+]

@@ -1,0 +1,118 @@
+"""Pure checks of the ids and texts PARS takes. Knows no record: a check sees one value and never repeats it.
+
+What ACCME says of a format holds the credit; what we only reason about (a check digit, a plausible licence) warns.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from connector.pars import vocabulary
+from connector.records import Actor, BirthDay, Identifier, Problem
+
+LICENCE_LENGTH = range(2, 26)
+_LICENCE_MARKS = frozenset(" -./")
+
+
+def npi(value: str, field: str = "ids.NPI") -> Problem | None:
+    """Ten digits (confirmed) whose last is the Luhn check digit under the prefix 80840 (inferred: PARS may not look).
+
+    >>> npi("1234567893")
+    """
+    if not vocabulary.NPI_FORMAT.fullmatch(value):
+        return _of_learner("learner.npi_format", field, "an NPI has 10 digits")
+    if not luhn("80840" + value):
+        return _of_learner("learner.npi_check_digit", field, "the NPI's check digit is wrong", holds=False)
+    return None
+
+
+def luhn(digits: str) -> bool:
+    """ISO/IEC 7812: is the last digit the check digit of the others?"""
+    doubled = (int(digit) * (2 if place % 2 else 1) for place, digit in enumerate(reversed(digits)))
+    return sum(number - 9 if number > 9 else number for number in doubled) % 10 == 0
+
+
+def provider_id(value: str) -> Problem | None:
+    """Seven digits (confirmed), kept as text: the first ones are often zeros."""
+    if vocabulary.PROVIDER_ID_FORMAT.fullmatch(value):
+        return None
+    return Problem(
+        code="config.provider_id_format",
+        field="provider",
+        message="a provider id of ACCME's has 7 digits",
+        hint="write it in quotes, with its leading zeros",
+        who=Actor.ADMINISTRATOR,
+    )
+
+
+def activity_id(value: str) -> Problem | None:
+    """Nine digits (confirmed)."""
+    if vocabulary.ACTIVITY_ID_FORMAT.fullmatch(value):
+        return None
+    return Problem(
+        code="mapping.activity_id_format",
+        field="activity",
+        message="an activity id of ACCME's has 9 digits",
+        hint="take it from the activity's page in PARS",
+        who=Actor.ADMINISTRATOR,
+    )
+
+
+def credit_id(value: str) -> Problem | None:
+    """`ccid:<domain>:<own part>`, at most 300 characters (confirmed)."""
+    if vocabulary.CREDIT_ID_FORMAT.fullmatch(value) and len(value) <= vocabulary.CREDIT_ID_LONGEST:
+        return None
+    return Problem(
+        code="config.credit_id_format",
+        field="credit_id",
+        message="a credit id is ccid:<domain>:<own part> with at most 300 characters",
+        hint="look at the provider's `domain` in config.yaml",
+        who=Actor.ADMINISTRATOR,
+    )
+
+
+def birth_day(value: BirthDay, field: str = "birth_day") -> Problem | None:
+    """A month and a day that exist (confirmed: PARS matches on them)."""
+    return None if value.is_valid else _of_learner("learner.birth_day_format", field, "not a month and day: MM-DD")
+
+
+def identifier(value: Identifier) -> Problem | None:
+    """A domain that PARS knows (confirmed) and a value that is plausible there (inferred, but for the NPI's digits)."""
+    field = f"ids.{value.domain}"
+    if not vocabulary.is_domain(value.domain):
+        return _of_learner("learner.id_domain", "ids", "not NPI, a state's two letters or a board's code")
+    plain = value.value.get_secret_value()
+    if value.domain == "NPI":
+        return npi(plain, field)
+    return text(plain, field) or _plausible(plain, value.domain, field)
+
+
+def _plausible(plain: str, domain: str, field: str) -> Problem | None:
+    if len(plain) not in LICENCE_LENGTH or not any(mark.isdecimal() for mark in plain):
+        return _of_learner("learner.licence_format", field, "does not look like a licence or board id", holds=False)
+    if not all(mark.isalnum() or mark in _LICENCE_MARKS for mark in plain):
+        return _of_learner("learner.licence_format", field, "has a character that licences do not have", holds=False)
+    if domain in vocabulary.BOARDS and npi(plain) is None:
+        return _of_learner("learner.board_id_is_npi", field, "looks like an NPI, not a board's id", holds=False)
+    return None
+
+
+def text(value: str, field: str) -> Problem | None:
+    """No character that XML cannot carry, and no control character: nobody has typed those on purpose (confirmed).
+
+    >>> text("O'Brien & Nguyễn 李", "family_name")
+    """
+    place = next((place for place, mark in enumerate(value, start=1) if not is_clean(mark)), 0)
+    if not place:
+        return None
+    kind = "half of a surrogate pair" if "\ud800" <= value[place - 1] <= "\udfff" else "a control character"
+    return _of_learner("learner.text_control_character", field, f"character {place} is {kind}")
+
+
+def is_clean(mark: str) -> bool:
+    """Not a control character (tab and line feed included), a lone surrogate or a non-character of XML."""
+    return unicodedata.category(mark) not in ("Cc", "Cs") and mark not in "\ufffe\uffff"
+
+
+def _of_learner(code: str, field: str, message: str, *, holds: bool = True) -> Problem:
+    return Problem(code=code, field=field, message=message, holds=holds)

@@ -1,0 +1,1 @@
+"""Asks PARS until every credit is settled."""

@@ -1,0 +1,132 @@
+"""The door: a rehearsal LRS and a rehearsal PARS on free loopback ports, with one clock and one set of switches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from connector.sandbox import lrs_app, pars_app
+from connector.sandbox.carrier import Server
+from connector.sandbox.clock import Clock
+from connector.sandbox.control import Control
+from connector.sandbox.faults import Switch, Switches
+from connector.sandbox.ledger import Violation
+from connector.sandbox.lrs import Lrs
+from connector.sandbox.lrs_checks import check
+from connector.sandbox.pars import REHEARSAL, Account, Pars
+from connector.sandbox.world import World
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """All invented; `provider_id` is both the ACCME provider id and the web-services ProviderId."""
+
+    lrs_user: str = "rehearsal-reader"
+    lrs_password: str = "rehearsal-lrs-password"  # noqa: S105 - opens nothing but this rehearsal
+    provider_id: str = "0001234"
+    user: str = "rehearsal-user"
+    password: str = "rehearsal-pars-password"  # noqa: S105 - the same
+
+
+class Sandbox:
+    """Both servers, running from `start` (or `with`) to `stop`. A given `today` stops the clock at its 18:00 UTC."""
+
+    def __init__(  # noqa: PLR0913 - each is one knob of the rehearsal
+        self,
+        *,
+        today: date | None = None,
+        load: bool = True,
+        place: pars_app.Place = "header",
+        board_delay: timedelta = timedelta(hours=24),
+        page_limit: int = 500,
+        lrs_port: int = 0,
+        pars_port: int = 0,
+    ) -> None:
+        self.clock = Clock(datetime.combine(today, time(18), UTC) if today else None)
+        self.world = World(today or self.clock.today())
+        self.switches = Switches()
+        self.credentials = Credentials()
+        self.lrs = Lrs(
+            self.clock,
+            self.switches,
+            user=self.credentials.lrs_user,
+            password=self.credentials.lrs_password,
+            page_limit=page_limit,
+        )
+        self.pars = self._pars(board_delay)
+        control = Control(self.pars, self.switches, self.clock)
+        self._lrs_app = lrs_app.LrsApp(self.lrs, self.switches, control)
+        self._lrs_server = Server(self._lrs_app, self.switches, self.clock, lrs_port)
+        app = pars_app.ParsApp(self.pars, self.switches, control, place)
+        self._pars_server = Server(app, self.switches, self.clock, pars_port)
+        self._lrs_app.origin = f"http://127.0.0.1:{self._lrs_server.port}"
+        if load:
+            self.load()
+
+    def _pars(self, board_delay: timedelta) -> Pars:
+        own = self.credentials
+        account = Account(own.provider_id, own.provider_id, own.user, own.password)
+        world = self.world
+        clock, switches = self.clock, self.switches
+        return Pars(account, world.activities, world.learners, clock=clock, switches=switches, board_delay=board_delay)
+
+    def load(self) -> None:
+        """Fill the LRS with the world's statements, the odd ones included."""
+        self.post(self.world.statements())
+        for raw in self.world.lax_statements():
+            self.lrs.plant(raw)
+
+    def post(self, statements: list[dict[str, Any]]) -> list[str]:
+        """Store statements as a sender would, judged alike; their ids."""
+        for statement in statements:
+            check(statement)
+        return self.lrs.store(statements)
+
+    def switch(self, fault: str, **settings: Any) -> Switch:
+        """Turn a fault on: side, operation, times (None is always), seconds, stored, message."""
+        return self.switches.set(fault, **settings)
+
+    def check(self, withdrawn: list[str] | None = None) -> list[Violation]:
+        """The ledger check."""
+        return self.pars.check(withdrawn)
+
+    @property
+    def lrs_url(self) -> str:
+        return f"http://127.0.0.1:{self._lrs_server.port}{lrs_app.BASE}"
+
+    @property
+    def pars_url(self) -> str:
+        return f"http://127.0.0.1:{self._pars_server.port}{pars_app.XML_BASE}"
+
+    @property
+    def pars_json_url(self) -> str:
+        return f"http://127.0.0.1:{self._pars_server.port}{pars_app.JSON_BASE}"
+
+    @property
+    def control_url(self) -> str:
+        """The rehearsal's own pages: banner, ledger, switches."""
+        return f"http://127.0.0.1:{self._pars_server.port}"
+
+    @property
+    def banner(self) -> str:
+        return REHEARSAL
+
+    def start(self) -> Self:
+        self._lrs_server.start()
+        self._pars_server.start()
+        return self
+
+    def stop(self) -> None:
+        """End both servers and all their threads, held connections included."""
+        self._lrs_server.stop()
+        self._pars_server.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,76 @@
+"""Stops a source or a channel on an outage and starts it again: said once when it stops, once when it recovers."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from connector.errors import ConnectorError, NeedsOperator, RetryLater
+from connector.logs import log
+from connector.store.tables import Channel, Event, Source
+
+
+def is_closed(row: Channel | Source, now: datetime) -> bool:
+    """True when work may flow, or when it is time for the probe."""
+    return row.circuit == "closed" or row.next_at is None or row.next_at <= now
+
+
+def stop(  # noqa: PLR0913
+    session: Session, row: Channel | Source, error: ConnectorError, *, now: datetime, first: timedelta, most: timedelta
+) -> None:
+    """Open the circuit after a failure; nothing is parked, the rows stay where they are."""
+    was_closed, other_reason = row.circuit == "closed", row.code != error.code
+    row.failures += 1
+    row.circuit, row.code = "open", error.code
+    row.next_at = now + _pause(error, row.failures, first, most)
+    session.add(row)
+    if was_closed or other_reason:
+        _say(session, row, "stopped", error.code, now)
+        log.warning(
+            f"{_subject(row)}.stopped",
+            **_name(row),
+            code=error.code,
+            error=error.message,
+            hint=error.hint,
+            who="operator" if isinstance(error, NeedsOperator) else "",
+        )
+
+
+def recover(session: Session, row: Channel | Source, *, now: datetime) -> None:
+    """Close the circuit after a success; says so once."""
+    if row.circuit == "closed" and not row.failures:
+        return
+    said = row.circuit == "open"
+    row.circuit, row.code, row.failures, row.next_at = "closed", "", 0, None
+    session.add(row)
+    if said:
+        _say(session, row, "recovered", "", now)
+        log.info(f"{_subject(row)}.recovered", **_name(row))
+
+
+def back_off(attempt: int, first: timedelta, most: timedelta) -> timedelta:
+    """Doubling from `first` to `most`, with half of it left to chance so that a herd spreads out."""
+    full = min(most, first * 2 ** min(attempt - 1, 20))
+    return full / 2 + full / 2 * random.random()
+
+
+def _pause(error: ConnectorError, failures: int, first: timedelta, most: timedelta) -> timedelta:
+    if isinstance(error, RetryLater) and error.wait is not None:
+        return timedelta(seconds=error.wait)
+    return back_off(failures, first, most)
+
+
+def _subject(row: Channel | Source) -> str:
+    return "channel" if isinstance(row, Channel) else "source"
+
+
+def _name(row: Channel | Source) -> dict[str, str]:
+    if isinstance(row, Channel):
+        return {"provider": row.provider_id, "channel": row.kind}
+    return {"source": row.id}
+
+
+def _say(session: Session, row: Channel | Source, what: str, code: str, now: datetime) -> None:
+    session.add(Event(at=now, subject=_subject(row), subject_id=str(row.id), what=what, code=code, by="pipeline"))

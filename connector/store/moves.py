@@ -1,0 +1,103 @@
+"""The one way a credit changes its state: a legal move, its event in the same transaction, and PARS's words beside it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from connector.records import Outcome, Verdict
+from connector.store.states import MOVES, NEGATIVES, State
+from connector.store.tables import Credit, Event
+
+
+class IllegalMove(Exception):  # noqa: N818 - a programming error, never caught
+    """A move that the set does not know, or whose guard says no."""
+
+
+def allowed(credit: Credit, target: State) -> bool:
+    """Is this move legal for this credit now? The set of pairs, and what `wanted` and `at_pars` forbid."""
+    source = State(credit.state)
+    if (source, target) not in MOVES:
+        return False
+    if target is State.WITHDRAWING:
+        return credit.at_pars != "no"
+    if target is State.HELD and source in (State.REFUSED, State.UNMATCHED):
+        return credit.at_pars == "no"
+    if (source, target) == (State.IN_DOUBT, State.READY):
+        return credit.wanted == "present" and credit.negatives >= NEGATIVES
+    return True
+
+
+def move(  # noqa: PLR0913 - who, what, when and why belong together
+    session: Session, credit: Credit, target: State, *, now: datetime, code: str = "", by: str = "pipeline"
+) -> None:
+    """Move a credit and write its event, in the caller's transaction. Raises IllegalMove."""
+    if not allowed(credit, target):
+        raise IllegalMove(f"{credit.state} -> {target} (credit {credit.id})")
+    note(session, credit, "moved", now=now, code=code, by=by, to=target)
+    credit.state = target
+    credit.state_since = now
+    credit.reason = code
+    credit.next_at = None
+    session.add(credit)
+
+
+def note(  # noqa: PLR0913
+    session: Session, credit: Credit, what: str, *, now: datetime, code: str = "", by: str = "pipeline", to: str = ""
+) -> None:
+    """Write an event about a credit that is not (only) a move."""
+    session.add(
+        Event(
+            at=now,
+            subject="credit",
+            subject_id=str(credit.id),
+            what=what,
+            from_state=credit.state,
+            to_state=to or credit.state,
+            code=code,
+            by=by,
+        )
+    )
+
+
+def settle(  # noqa: PLR0913
+    session: Session, credit: Credit, outcome: Outcome, *, now: datetime, by_status: bool, by: str
+) -> None:
+    """Apply PARS's answer to a credit that is sending, in doubt, pending, ready (asked first) or confirmed.
+
+    `by_status`: the answer is a status read, so PARS holds the credit; a CME or REMS credit has no board and is
+    confirmed by it.
+    """
+    credit.pars_status, credit.pars_reason, credit.pars_words = outcome.status, outcome.reason, outcome.words
+    target = _target(credit, outcome, by_status=by_status)
+    credit.at_pars = _at_pars(outcome)
+    if target != credit.state:
+        move(session, credit, target, now=now, code=outcome.code, by=by)
+    session.add(credit)
+
+
+def _target(credit: Credit, outcome: Outcome, *, by_status: bool) -> State:
+    match outcome.verdict:
+        case Verdict.ACCEPTED:
+            return State.CONFIRMED
+        case Verdict.TAKEN:
+            held_without_board = by_status and not credit.board
+            kept = credit.state == State.CONFIRMED
+            return State.CONFIRMED if held_without_board or kept else State.PENDING
+        case Verdict.REJECTED:
+            return State.UNMATCHED if outcome.is_identity and credit.state != State.CONFIRMED else State.REJECTED
+        case Verdict.REFUSED:
+            return State.UNMATCHED if outcome.is_identity else State.REFUSED
+        case _:
+            return State.IN_DOUBT
+
+
+def _at_pars(outcome: Outcome) -> str:
+    match outcome.verdict:
+        case Verdict.ACCEPTED | Verdict.TAKEN | Verdict.REJECTED:
+            return "yes"
+        case Verdict.REFUSED | Verdict.NOT_THERE | Verdict.DELETED:
+            return "no"
+        case _:
+            return "unknown"

@@ -1,0 +1,52 @@
+"""Opens the store of a configuration: the schema up to date, the environment the one it was made for, the REMS key present."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from sqlmodel import select
+
+from connector.config import Config, ProviderConfig
+from connector.errors import ConfigError
+from connector.store.session import Store
+from connector.store.tables import Provider, Record
+
+
+def open_store(config: Config) -> Store:
+    """Raises ConfigError when the store belongs to another environment, or its REMS key is gone."""
+    store = Store(config.store.url)
+    store.upgrade()
+    for provider in config.providers:
+        _claim(store, config, provider)
+    _check_rems_key(store, config)
+    return store
+
+
+def _claim(store: Store, config: Config, provider: ProviderConfig) -> None:
+    """The first use writes environment and host; a rehearsal's rows must never reach a real PARS."""
+    table = config.wire.xml_service if provider.channel == "xml-service" else config.wire.json_service
+    host = urlsplit(provider.base_url or table.base_url).hostname or ""
+    with store.writing() as session:
+        row = session.get(Provider, provider.id)
+        if row is None:
+            now = datetime.now(UTC)
+            session.add(Provider(id=provider.id, environment=provider.environment, host=host, first_used_at=now))
+        elif (row.environment, row.host) != (provider.environment, host):
+            raise ConfigError(
+                "config.other_environment",
+                f"this store was made for {row.environment} at {row.host}, not for {provider.environment} at {host}",
+                "name another store in store.url, one for each environment",
+            )
+
+
+def _check_rems_key(store: Store, config: Config) -> None:
+    with store.reading() as session:
+        needed = session.exec(select(Record.id).where(Record.kind == "rems").limit(1)).first()
+    if needed is not None and not config.store.rems_key.is_file():
+        raise ConfigError(
+            "config.rems_key_missing",
+            "the store holds REMS records, but their key is gone",
+            "restore it from the backup: without it, no REMS record can be withdrawn or recognised",
+            where=str(config.store.rems_key),
+        )

@@ -1,0 +1,32 @@
+"""A learner's row as the strict, masked value that the rooms work with."""
+
+from __future__ import annotations
+
+from sqlmodel import Session, col, select
+
+from connector.records import BirthDay, Consent, Learner, LicenceNumber, PersonName
+from connector.store.tables import ConsentRow, LearnerFix, LearnerRow
+
+
+def as_learner(session: Session, row: LearnerRow) -> Learner:
+    """The strict value of a row: a person's fixes win over the sources, the newest consent counts."""
+    fixes = {fix.field: fix.value for fix in session.exec(select(LearnerFix).where(LearnerFix.learner_id == row.id))}
+    names = {name: fixes.get(name, getattr(row, name)) for name in ("given_name", "family_name", "birth_day")}
+    given, family, birth = names["given_name"], names["family_name"], names["birth_day"]
+    ids = {**row.ids, **{name.removeprefix("ids."): value for name, value in fixes.items() if name.startswith("ids.")}}
+    return Learner(
+        given_name=PersonName(given) if given else None,
+        family_name=PersonName(family) if family else None,
+        birth_day=BirthDay(birth) if birth else None,
+        ids={domain: LicenceNumber(value) for domain, value in ids.items()},
+        profession=fixes.get("profession", row.profession),
+        consent=newest_consent(session, row),
+        rems=row.rems,
+        origins=row.origins,
+    )
+
+
+def newest_consent(session: Session, row: LearnerRow) -> Consent | None:
+    newest = select(ConsentRow).where(ConsentRow.learner_id == row.id).order_by(col(ConsentRow.id).desc()).limit(1)
+    kept = session.exec(newest).first()
+    return Consent(given=kept.given, at=kept.at, origin=kept.origin) if kept else None

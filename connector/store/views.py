@@ -1,0 +1,35 @@
+"""Credit rows as the values that formats and questions are made of."""
+
+from __future__ import annotations
+
+from connector.pars.exchange import LearnerQuery
+from connector.records import BirthDay, Identifier, LicenceNumber, RecordCredit
+from connector.store.tables import Award, Credit
+
+
+def as_record_credit(credit: Credit) -> RecordCredit:
+    """A credit row as the value that formats know."""
+    identifier = None
+    if credit.identifier_domain:
+        identifier = Identifier(domain=credit.identifier_domain, value=LicenceNumber(credit.identifier_value))
+    return RecordCredit(
+        credit_id=credit.credit_id,
+        kind=credit.kind,  # type: ignore[arg-type]  # the column holds exactly these words
+        certification=credit.certification,
+        board=credit.board,
+        credit_type=credit.credit_type,
+        amount=credit.amount,
+        identifier=identifier,
+    )
+
+
+def learner_query(credit: Credit, award: Award, birth_day: str) -> LearnerQuery | None:
+    """How PARS is asked about this learner, activity and date; None where there is nobody to ask about (REMS)."""
+    if credit.kind == "rems" or not credit.identifier_domain or not birth_day:
+        return None
+    return LearnerQuery(
+        activity_id=award.activity_id,
+        birth_day=BirthDay(birth_day),
+        completed_on=award.completed_on,
+        identifier=Identifier(domain=credit.identifier_domain, value=LicenceNumber(credit.identifier_value)),
+    )

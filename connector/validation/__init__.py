@@ -1,0 +1,1 @@
+"""The gates between a credit and PARS: everything that can be checked before anything is sent."""

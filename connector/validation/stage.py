@@ -1,0 +1,145 @@
+"""Stage 4: held credits become ready when every gate passes; all problems of a credit are kept together."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, col, or_, select
+
+from connector.config import Config, ValidationConfig
+from connector.pars.vocabulary import JOURNAL_FORMAT
+from connector.records import Counts, Learner, Problem, RemsAnswers
+from connector.store import poison
+from connector.store.moves import move
+from connector.store.people import as_learner
+from connector.store.session import Store
+from connector.store.states import LIVE, State
+from connector.store.tables import ActivityRow, Award, Credit, LearnerRow
+from connector.store.unmatched import arose, solved
+from connector.store.views import as_record_credit
+from connector.validation import activity_checks, checks
+
+BATCH = 200
+NOT_FOUND = "learner.not_found"
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Judge every held credit that is due."""
+    counts = Counts()
+    now = datetime.now(UTC)
+    while _batch(store, config, now, counts):
+        pass
+    return counts
+
+
+def _batch(store: Store, config: Config, now: datetime, counts: Counts) -> bool:
+    due = select(Credit).where(Credit.state == State.HELD, Credit.wanted == "present")
+    due = (
+        due.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now)).order_by(col(Credit.id)).limit(BATCH)
+    )
+    with store.writing() as session:
+        credits_ = session.exec(due.with_for_update(skip_locked=True)).all()
+        for credit in credits_:
+            with poison.contained(session, "validation", credit, now=now):
+                _judge(session, config, credit, now, counts)
+    return bool(credits_)
+
+
+def _judge(session: Session, config: Config, credit: Credit, now: datetime, counts: Counts) -> None:
+    award = session.get_one(Award, credit.award_id)
+    learner = as_learner(session, session.get_one(LearnerRow, award.learner_id))
+    problems = [Problem.model_validate(row) for row in credit.gate]
+    if not any(problem.code == NOT_FOUND for problem in problems):
+        problems += _problems(session, config, credit, award, learner, now)
+    held = [problem for problem in problems if stops(problem, config.validation)]
+    credit.problems = [problem.model_dump(mode="json") for problem in problems]
+    if held:
+        _hold(session, credit, award, held, now + config.validation.recheck, now)
+        counts["held"] += 1
+        return
+    _name_identifier(credit, learner, config)
+    if credit.state == State.HELD:
+        move(session, credit, State.READY, now=now, by="validation")
+        solved(session, credit, award, now=now)
+    counts["ready"] += 1
+
+
+def stops(problem: Problem, config: ValidationConfig) -> bool:
+    """A confirmed fact holds; an inferred one only when the provider wants it strictly."""
+    return problem.holds or config.strict
+
+
+def _hold(  # noqa: PLR0913
+    session: Session, credit: Credit, award: Award, held: list[Problem], again: datetime, now: datetime
+) -> None:
+    credit.reason, credit.next_at = held[0].code, again
+    session.add(credit)
+    if held[0].code == NOT_FOUND:
+        arose(session, credit, award, held[0], now=now)
+
+
+def _name_identifier(credit: Credit, learner: Learner, config: Config) -> None:
+    """Which identifier the credit leaves under; kept from here on, because a withdrawal must name the same."""
+    provider = config.provider(credit.provider_id)
+    chosen = checks.choose_identifier(as_record_credit(credit), learner, provider.identifier_order)
+    credit.identifier_domain = chosen.domain if chosen else ""
+    credit.identifier_value = chosen.value.get_secret_value() if chosen else ""
+
+
+def _problems(  # noqa: PLR0913
+    session: Session, config: Config, credit: Credit, award: Award, learner: Learner, now: datetime
+) -> list[Problem]:
+    provider = config.provider(credit.provider_id)
+    today = now.astimezone(ZoneInfo(provider.zone)).date()
+    activity = session.get(ActivityRow, (award.provider_id, award.activity_id))
+    rems = RemsAnswers.model_validate(award.rems) if award.rems else None
+    case = checks.Case(
+        provider_id=credit.provider_id,
+        activity_id=award.activity_id,
+        completed_on=award.completed_on,
+        today=today,
+        credit=as_record_credit(credit),
+        learner=learner,
+        identifier_order=provider.identifier_order,
+        rems=rems,
+        cme_amount=_cme_amount(session, award),
+        siblings=_siblings(session, credit, award),
+        journal=activity is not None and activity.format == JOURNAL_FORMAT,
+    )
+    rems_type = rems.type if rems else ""
+    seen = _activity(activity) if activity else None
+    return checks.check(case) + activity_checks.check(seen, case.credit, award.completed_on, today, rems_type)
+
+
+def _activity(row: ActivityRow) -> activity_checks.Activity:
+    return activity_checks.Activity(
+        title=row.title,
+        start=row.start,
+        end=row.end,
+        credits=row.credits,
+        boards=tuple(row.boards),
+        credit_claim_date=row.credit_claim_date,
+        rems_type=row.rems_type,
+    )
+
+
+def _cme_amount(session: Session, award: Award) -> Decimal | None:
+    return session.exec(select(Credit.amount).where(Credit.award_id == award.id, Credit.kind == "cme")).first()
+
+
+def _siblings(session: Session, credit: Credit, award: Award) -> tuple[checks.Sibling, ...]:
+    """Live or ready credits of the same learner, activity and date in other awards; journal-based activities have none."""
+    others = select(Credit).join(Award, col(Award.id) == col(Credit.award_id))
+    others = others.where(
+        Award.learner_id == award.learner_id,
+        Award.provider_id == award.provider_id,
+        Award.activity_id == award.activity_id,
+        Award.completed_on == award.completed_on,
+        Credit.award_id != award.id,
+        col(Credit.state).in_([*LIVE, State.READY]),
+    )
+    return tuple(
+        checks.Sibling(board=one.board, credit_type=one.credit_type) for one in session.exec(others) if one.board
+    )

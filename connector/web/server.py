@@ -1,0 +1,82 @@
+"""A small HTTP server on loopback in a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from connector.config import Config
+from connector.errors import NeedsOperator
+from connector.store.session import Store
+from connector.web import health
+
+STALE = 300.0  # seconds without any finished job: the daemon hangs
+
+
+class HealthServer:
+    """/livez, /readyz and /metrics; `beat()` is called after each finished job."""
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store = store
+        self._address = (config.web.host, config.web.port)
+        self._beat = time.monotonic()
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.port = config.web.port
+
+    def beat(self) -> None:
+        self._beat = time.monotonic()
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/livez", self._livez),
+                Route("/readyz", self._readyz),
+                Route("/metrics", self._metrics),
+            ]
+        )
+
+    def start(self) -> None:
+        """Raises NeedsOperator when the port is taken."""
+        listener = socket.socket(socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(self._address)
+        except OSError:
+            listener.close()
+            raise NeedsOperator(
+                "web.port_taken",
+                f"port {self._address[1]} of {self._address[0]} is taken",
+                "set web.port in config.yaml to another port, or to 0 for a free one",
+            ) from None
+        self.port = listener.getsockname()[1]
+        settings = uvicorn.Config(self.app(), log_config=None, access_log=False, lifespan="off")
+        self._server = uvicorn.Server(settings)
+        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # signals are the daemon's
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="health", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self._server and self._thread:
+            self._server.should_exit = True
+            self._thread.join(timeout=2)
+
+    def _livez(self, _request: Request) -> Response:
+        quiet = time.monotonic() - self._beat
+        return JSONResponse(
+            {"alive": quiet < STALE, "quiet_s": round(quiet)}, status_code=200 if quiet < STALE else 503
+        )
+
+    def _readyz(self, _request: Request) -> Response:
+        stopped = health.readiness(self._store)
+        return JSONResponse({"ready": not stopped, "stopped": stopped}, status_code=503 if stopped else 200)
+
+    def _metrics(self, _request: Request) -> Response:
+        return Response(health.exposition(self._store), media_type="text/plain; version=0.0.4")

@@ -1,0 +1,245 @@
+"""client: every answer an LRS or something in front of it can give, over real sockets on loopback."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import stamina
+from pydantic import SecretStr
+
+from connector.errors import ConnectorError, NeedsOperator, RetryLater
+from connector.lrs.client import LrsClient, MoreExpired, Page, Query
+from tests.lrs.loopback import FakeLrs, Respond, Said, in_turn, page
+from tests.lrs.samples import moodle, raw
+
+PASSWORD = "pässwörd-日本"
+QUERY = Query(since=datetime(2026, 3, 1, 9, 30, 0, 1999, tzinfo=UTC), limit=50)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=2):
+        yield
+
+
+def client(endpoint: str, **more: object) -> LrsClient:
+    return LrsClient(endpoint, "usér", SecretStr(PASSWORD), timeout=timedelta(seconds=2), **more)
+
+
+def ask(respond: Respond, more: str | None = None) -> Page:
+    with FakeLrs(respond) as lrs, client(lrs.endpoint) as one:
+        return one.page(QUERY) if more is None else one.follow(more.format(origin=lrs.origin))
+
+
+def refusal(respond: Respond, more: str | None = None) -> ConnectorError:
+    with pytest.raises(ConnectorError) as caught:
+        ask(respond, more)
+    for secret in (PASSWORD, base64.b64encode(PASSWORD.encode()).decode()):
+        assert secret not in f"{caught.value} {caught.value.hint}"
+    return caught.value
+
+
+def test_a_page_is_asked_for_as_the_specification_says() -> None:
+    with FakeLrs(in_turn(page())) as lrs, client(lrs.endpoint + "/") as one:
+        one.page(QUERY)
+        one.page(Query(since=None, limit=1))
+    first, second = lrs.asked
+    assert first.path.startswith("/xapi/statements?")
+    for part in ("since=2026-03-01T09%3A30%3A00.001Z", "ascending=true", "limit=50", "format=exact"):
+        assert part in first.path
+    assert "since" not in second.path
+    login = base64.b64decode(first.headers["authorization"].removeprefix("Basic ")).decode()
+    assert login == f"usér:{PASSWORD}"
+    assert first.headers["x-experience-api-version"] == "1.0.3"
+    assert "gzip" in first.headers["accept-encoding"]
+
+
+def test_a_page_keeps_each_statement_byte_for_byte() -> None:
+    odd = b'{"id" :  "x","a":"\\ud800"}'
+    said = page([raw(moodle(1)), odd], more="/xapi/statements?c=2", consistent_through="2026-03-01T09:30:00.5Z")
+    found = ask(in_turn(said))
+    assert found.statements == (raw(moodle(1)), odd)
+    assert found.more == "/xapi/statements?c=2"
+    assert found.consistent_through == datetime(2026, 3, 1, 9, 30, 0, 500_000, tzinfo=UTC)
+    assert found.server_date is not None
+
+
+def test_clocks_that_cannot_be_read_are_no_clocks() -> None:
+    found = ask(in_turn(page(consistent_through="soon", date=None)))
+    assert (found.consistent_through, found.server_date) == (None, None)
+    found = ask(in_turn(page(date="Sun, 01 Mar 2026 09:30:00 -0000")))
+    assert found.server_date == datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+
+
+def test_gzip_is_unpacked_and_null_more_is_the_end() -> None:
+    body = gzip.compress(b'{"statements":[{}],"more":null}')
+    found = ask(in_turn(Said(body, headers={"Content-Encoding": "gzip"})))
+    assert (found.statements, found.more) == ((b"{}",), "")
+
+
+@pytest.mark.parametrize("boundary", ["b0", '"b0"'])
+def test_attachments_are_read_past(boundary: str) -> None:
+    document = b'{"statements":[{"id":"1"}],"more":""}'
+    body = (
+        b"--b0\r\nContent-Type: application/json\r\n\r\n" + document + b"\r\n--b0\r\n"
+        b"X-Experience-API-Hash: 1\r\n\r\n{}\r\n--b0--\r\n"
+    )
+    said = Said(body, headers={"Content-Type": f"multipart/mixed; boundary={boundary}"})
+    assert ask(in_turn(said)).statements == (b'{"id":"1"}',)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (301, NeedsOperator, "lrs.refused"),
+        (400, NeedsOperator, "lrs.refused"),
+        (401, NeedsOperator, "lrs.login"),
+        (403, NeedsOperator, "lrs.login"),
+        (404, NeedsOperator, "lrs.wrong_endpoint"),
+        (408, RetryLater, "lrs.failing"),
+        (429, RetryLater, "lrs.busy"),
+        (500, RetryLater, "lrs.failing"),
+        (503, RetryLater, "lrs.busy"),
+    ],
+)
+def test_a_status_says_who_must_act(status: int, kind: type[ConnectorError], code: str) -> None:
+    error = refusal(in_turn(Said(b"<p>Learner 1</p>", status, {"Location": "http://127.0.0.1:1/"})))
+    assert isinstance(error, kind)
+    assert error.code == code
+    assert "Learner" not in str(error)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_carried(status: int) -> None:
+    error = refusal(in_turn(Said(b"", status, {"Retry-After": "17"})))
+    assert isinstance(error, RetryLater)
+    assert error.wait == 17
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Said(b"<html>Log in, Learner 1</html>", headers={"Content-Type": "text/html"}),
+        Said(b""),
+        Said(b"[]"),
+        Said(b'{"more":""}'),
+        Said(b'{"statements":[{"a":1}'),
+        Said(b'{"statements":[],"more":5}'),
+        Said(b'{"statements":[],"more":"\\ud800"}'),
+        Said(b"--", headers={"Content-Type": "multipart/mixed"}),
+        Said(b"no boundary", headers={"Content-Type": "multipart/mixed; boundary=x"}),
+    ],
+)
+def test_a_200_without_statements_is_an_error_not_an_empty_page(said: Said) -> None:
+    error = refusal(in_turn(said))
+    assert isinstance(error, RetryLater)
+    assert error.code == "lrs.not_statements"
+    assert "Learner" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ("/xapi/statements?more=1&x=%2F", "/xapi/statements?more=1&x=%2F"),
+        ("statements/more/1", "/xapi/statements/more/1"),
+        ("{origin}/elsewhere?y=1", "/elsewhere?y=1"),
+        ("/xapi/statements?since=2026-03-01 é#x", "/xapi/statements?since=2026-03-01%20%C3%A9"),
+    ],
+)
+def test_more_is_followed_as_given_on_its_own_origin(more: str, path: str) -> None:
+    with FakeLrs(in_turn(page())) as lrs, client(lrs.endpoint) as one:
+        one.follow(more.format(origin=lrs.origin))
+    assert lrs.asked[0].path == path
+    assert "authorization" in lrs.asked[0].headers
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "http://lrs.example.org/xapi/statements?x=1",
+        "//lrs.example.org/xapi/statements",
+        "https://127.0.0.1/xapi/statements",
+        "http://127.0.0.1:1/xapi/statements",
+        "http://127.0.0.1:99999/",
+        "http://user@127.0.0.1:1/",
+        "http://lrs.example.org\\@127.0.0.1:1/",
+        "http://[/",
+        "file:///etc/passwd",
+        "/xapi/\n",
+        "/x" * 10_000,
+    ],
+)
+def test_credentials_never_follow_more_elsewhere(more: str) -> None:
+    with FakeLrs(in_turn(page())) as lrs, client(lrs.endpoint) as one:
+        with pytest.raises(NeedsOperator) as caught:
+            one.follow(more)
+        assert caught.value.code == "lrs.more_elsewhere"
+    assert lrs.asked == []
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with FakeLrs(in_turn(page())) as other:
+        refusal(in_turn(Said(b"", 302, {"Location": other.endpoint + "/statements"})))
+    assert other.asked == []
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+def test_an_expired_more_is_told_apart(status: int) -> None:
+    error = refusal(in_turn(Said(b"", status)), "/xapi/statements?more=1")
+    assert isinstance(error, MoreExpired)
+    assert error.code == "lrs.more_expired"
+
+
+def test_a_wrong_password_on_a_more_still_stops_the_source() -> None:
+    assert refusal(in_turn(Said(b"", 401)), "/xapi/statements?more=1").code == "lrs.login"
+
+
+def test_nobody_there_is_tried_again_briefly() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with client(f"http://127.0.0.1:{port}/xapi") as one, pytest.raises(RetryLater) as caught:
+        one.page(QUERY)
+    assert caught.value.code == "lrs.unreachable"
+
+
+def test_a_hiccup_is_not_noticed() -> None:
+    """The first answer is a closed connection, the second one a page."""
+
+    def hang_up_once(_asked: object) -> Said:
+        if len(lrs.asked) == 1:
+            raise ConnectionAbortedError
+        return page([b"{}"])
+
+    with FakeLrs(hang_up_once) as lrs, client(lrs.endpoint) as one:
+        assert one.page(QUERY).statements == (b"{}",)
+
+
+def test_a_silent_server_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/xapi"
+        quick = LrsClient(endpoint, "u", SecretStr("p"), timeout=timedelta(seconds=0.1))
+        with quick, pytest.raises(RetryLater) as caught:
+            quick.page(QUERY)
+    assert caught.value.code == "lrs.no_answer"
+
+
+@pytest.mark.parametrize(
+    ("said", "versions"),
+    [
+        (Said(b'{"version":["1.0.3","2.0.0"],"extensions":{}}'), ("1.0.3", "2.0.0")),
+        (Said(b'{"version":"1.0.3"}'), ()),
+        (Said(b"{}"), ()),
+        (Said(b"[]"), ()),
+        (Said(b"<html>"), ()),
+        (Said(b"", 404), ()),
+    ],
+)
+def test_about_is_a_help_not_a_need(said: Said, versions: tuple[str, ...]) -> None:
+    with FakeLrs(in_turn(said)) as lrs, client(lrs.endpoint) as one:
+        assert one.about() == versions
+    assert lrs.asked[0].path == "/xapi/about"
