@@ -25,8 +25,8 @@ def load(config: Config, store: Store) -> int:
     """Bring every provider's sheet into the store; how many activities. Raises ConfigError with all findings."""
     sheets = [(provider, read(provider)) for provider in config.providers if provider.activities]
     with store.writing() as session:
-        for provider, rows in sheets:
-            _save(session, provider, rows)
+        for _, rows in sheets:
+            _save(session, rows)
     return sum(len(rows) for _, rows in sheets)
 
 
@@ -43,7 +43,7 @@ def read(provider: ProviderConfig) -> list[ActivityRow]:
     return rows
 
 
-def _save(session: Session, provider: ProviderConfig, rows: list[ActivityRow]) -> None:
+def _save(session: Session, rows: list[ActivityRow]) -> None:
     for row in rows:
         row.loaded_at = datetime.now(UTC)
         session.merge(row)

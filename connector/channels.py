@@ -15,7 +15,11 @@ from connector.store.tables import Channel
 
 def wire_of(kind: ChannelKind, wire: Wire) -> XmlWire | JsonWire:
     """The table of one kind of channel; a new channel is one more line here."""
-    return {"xml-service": wire.xml_service, "json-service": wire.json_service}[kind]
+    tables: dict[ChannelKind, XmlWire | JsonWire] = {
+        "xml-service": wire.xml_service,
+        "json-service": wire.json_service,
+    }
+    return tables[kind]
 
 
 def open_client(config: Config, provider: ProviderConfig, kind: ChannelKind) -> ParsClient:

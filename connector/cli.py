@@ -166,9 +166,8 @@ def sandbox(lrs_port: int, pars_port: int, *, empty: bool) -> None:
         own = servers.credentials
         terminal.say(servers.banner)
         terminal.say(f"LRS            {servers.lrs_url}   user {own.lrs_user}, password {own.lrs_password}")
-        terminal.say(
-            f"PARS, XML      {servers.pars_url}   ProviderId {own.provider_id}, User {own.user}, Password {own.password}"
-        )
+        login = f"ProviderId {own.provider_id}, User {own.user}, Password {own.password}"
+        terminal.say(f"PARS, XML      {servers.pars_url}   {login}")
         terminal.say(f"PARS, JSON     {servers.pars_json_url}")
         terminal.say(f"faults, ledger {servers.control_url}")
         try:
@@ -284,7 +283,7 @@ def explain(work: Workplace, what: str, *, as_json: bool) -> int:
 @as_json
 @pass_work
 @_plainly
-def records(  # noqa: PLR0913 - one filter each
+def records(
     work: Workplace,
     learner: str | None,
     activity: str | None,

@@ -1,4 +1,4 @@
-"""config.yaml as a checked value: every setting, its default and its meaning. Reads no table and opens no connection."""
+"""config.yaml as a checked value: every setting, its default, its meaning. Reads no table, opens no connection."""
 
 from __future__ import annotations
 
@@ -259,7 +259,8 @@ def load(path: Path) -> Config:
             "copy config.example.yaml to config.yaml, or name another with --config",
             where=str(path),
         )
-    return _anchored(yamlfile.validate(yamlfile.read(path), Config), path.resolve().parent)
+    anchored: Config = _anchored(yamlfile.validate(yamlfile.read(path), Config), path.resolve().parent)
+    return anchored
 
 
 def _anchored(value: Any, folder: Path) -> Any:

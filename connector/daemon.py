@@ -55,7 +55,7 @@ class Daemon:
         self._scheduler.start()
 
     def stop(self, grace: float = GRACE) -> bool:
-        """True when everything in flight ended in time. A save that did not keeps its lease and is asked about later."""
+        """True when all in flight ended in time; a save that did not keeps its lease and is asked about later."""
         self._store.stopping.set()
         self._scheduler.shutdown(wait=False)
         with self._quiet:

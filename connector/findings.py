@@ -1,4 +1,4 @@
-"""What lint, check and readers of sheets report: a level, a place, a sentence and a suggestion. Knows no file format."""
+"""What lint, check and readers of sheets report: level, place, sentence and suggestion. Knows no file format."""
 
 from __future__ import annotations
 

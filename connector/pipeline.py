@@ -1,4 +1,4 @@
-"""The stages in their order, and the one runner around each: counts, failures and the log line of a run that did something."""
+"""The stages in their order, and the one runner around each: counts, failures, the log line of what was done."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from connector.learners import stage as learners
 from connector.logs import log
 from connector.mapping import stage as mapping
 from connector.metrics import STAGE_ERRORS
-from connector.records import Counts
 from connector.reconciliation import stage as reconciliation
+from connector.records import Counts
 from connector.store.poison import describe
 from connector.store.session import Store
 from connector.store.tables import Run

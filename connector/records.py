@@ -1,4 +1,4 @@
-"""The values that flow from room to room. Frozen, strict, and silent about people; knows no format, table or protocol."""
+"""The values that flow from room to room: frozen, strict, silent about people. Knows no format, table or protocol."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated, Literal, NewType
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 ActorKey = NewType("ActorKey", str)
-"""A normalised inverse functional identifier: `mbox:..`, `mbox_sha1sum:..`, `openid:..` or `account:<homePage>|<name>`."""
+"""A normalised inverse functional identifier: `mbox:..`, `mbox_sha1sum:..`, `openid:..`, `account:<home>|<name>`."""
 
 
 class PersonName(SecretStr):
@@ -143,7 +143,7 @@ class Consent(Frozen):
 
 
 class Learner(Frozen):
-    """A person as the directory and people's fixes know him or her. Every field masked; `origins` names each value's source."""
+    """A person as sources and people's fixes know him or her. Every value masked; `origins` names each one's source."""
 
     given_name: PersonName | None = None
     family_name: PersonName | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from connector import channels
 from connector.collection.stage import open_client
-from connector.config import Config
+from connector.config import Config, ProviderConfig, SourceConfig
 from connector.errors import ConnectorError
 from connector.learners import directory
 from connector.mapping.loader import lint
@@ -29,35 +30,19 @@ class Checked(Frozen):
 def lrs(config: Config, _store: Store) -> Iterator[Checked]:
     """Each source: reachable, credentials taken, which xAPI versions it names."""
     for source in config.sources:
-
-        def ask(source=source) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001 - bound per turn
-            with open_client(source) as client:
-                return "xAPI " + (", ".join(client.about()) or "version not named")
-
-        yield _try(f"source {source.name}", ask)
+        yield _try(f"source {source.name}", partial(_about, source))
 
 
 def pars(config: Config, _store: Store) -> Iterator[Checked]:
     """Each provider's channel: a harmless read of a credit that cannot exist."""
     for provider in config.providers:
-
-        def ask(provider=provider) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001
-            with channels.open_client(config, provider, provider.channel) as client:
-                try:
-                    client.probe()
-                except Unclear:
-                    return "answers, but not as the wire table expects a missing credit to look"
-            return "answers as the wire table says"
-
-        yield _try(f"channel {provider.id} {provider.channel}", ask)
+        yield _try(f"channel {provider.id} {provider.channel}", partial(_probe, config, provider))
 
 
 def learners(config: Config, store: Store) -> Iterator[Checked]:
     """Each learner source can be read."""
     for source in directory.sources(config, store):
-        yield _try(
-            f"learner source {type(source).__name__}", lambda source=source: f"{len(source.fetch([]))} asked, readable"
-        )
+        yield _try(f"learner source {type(source).__name__}", partial(_readable, source))
 
 
 def mappings(config: Config, _store: Store) -> Iterator[Checked]:
@@ -74,6 +59,25 @@ CHECKS: dict[str, Callable[[Config, Store], Iterator[Checked]]] = {
     "pars": pars,
     "learners": learners,
 }
+
+
+def _about(source: SourceConfig) -> str:
+    with open_client(source) as client:
+        return "xAPI " + (", ".join(client.about()) or "version not named")
+
+
+def _probe(config: Config, provider: ProviderConfig) -> str:
+    with channels.open_client(config, provider, provider.channel) as client:
+        try:
+            client.probe()
+        except Unclear:
+            return "answers, but not as the wire table expects a missing credit to look"
+    return "answers as the wire table says"
+
+
+def _readable(source: directory.Source) -> str:
+    source.fetch([])
+    return "readable"
 
 
 def _try(what: str, ask: Callable[[], str]) -> Checked:

@@ -1,5 +1,7 @@
-"""The whole story of a statement, a learner or a credit: what was read, which condition failed, what was sent, what came back,
-what happens next and when. Reads any room, writes nothing, shows no personal value."""
+"""The whole story of a statement, a learner or a credit, from what was read to what happens next and when.
+
+Reads any room, writes nothing, and shows no personal value of ours; PARS's own words stand as PARS said them.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,7 @@ class Line(Frozen):
 
 
 def explain(store: Store, config: Config, what: str) -> list[Line]:
-    """The story of `what`: a statement's id, a credit's number or `ccid:`, or `learner:<number>`; empty when nothing is known."""
+    """The story of a statement's id, a credit's number or `ccid:`, or `learner:<number>`; empty when not known."""
     with store.reading() as session:
         credit = _find_credit(session, what)
         if credit is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import Select
 from sqlmodel import Session, col, func, select
 
 from connector.records import Frozen
@@ -20,10 +23,11 @@ class Sum(Frozen):
 
 def prove(store: Store) -> list[Sum]:
     """Every sum; the ledger is whole when none is wrong."""
+    unmapped = select(StatementRow.id).where(col(StatementRow.mapped_with).is_(None))
     with store.reading() as session:
         return [
             Sum(what="statements stored", count=_count(session, select(StatementRow.id))),
-            Sum(what="statements not mapped yet", count=_count(session, _unmapped())),
+            Sum(what="statements not mapped yet", count=_count(session, unmapped)),
             *_outcomes(session),
             _completions(session),
             _awards(session),
@@ -34,12 +38,8 @@ def prove(store: Store) -> list[Sum]:
         ]
 
 
-def _count(session: Session, query) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _count(session: Session, query: Select[*tuple[Any, ...]]) -> int:
     return session.exec(select(func.count()).select_from(query.subquery())).one()
-
-
-def _unmapped():  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return select(StatementRow.id).where(col(StatementRow.mapped_with).is_(None))
 
 
 def _outcomes(session: Session) -> list[Sum]:

@@ -1,4 +1,4 @@
-"""Lists of credits as people ask for them: by learner, activity, state and time, with PARS's own words. Writes nothing."""
+"""Lists of credits as people ask for them: by learner, activity, state and date. Writes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Awards and their credits: what one learner can earn once, opened by the first completion and never moved afterwards."""
+"""Awards and their credits: what one learner can earn once, opened by the first completion that arrives."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def follow_evidence(session: Session, opening: Opening, award: Award) -> int:
 def _unwant(session: Session, opening: Opening, credit: Credit) -> bool:
     if credit.wanted == "absent":
         return False
-    credit.wanted, credit.next_at = "absent", None
+    credit.wanted, credit.why_absent, credit.next_at = "absent", VOIDED, None
     note(session, credit, "no longer wanted", now=opening.now, code=VOIDED, by="learners")
     session.add(credit)
     return True
@@ -88,7 +88,7 @@ def _unwant(session: Session, opening: Opening, credit: Credit) -> bool:
 
 def _bring_back(session: Session, opening: Opening, award: Award, credit: Credit, offer: CreditOffer) -> bool:
     """Voided, then earned again: an unsent credit re-opens, a withdrawn one is followed by its `-2`."""
-    if credit.wanted == "present" or (credit.state in (State.CLOSED, State.WITHDRAWN) and credit.reason != VOIDED):
+    if credit.wanted == "present" or credit.why_absent != VOIDED:
         return False
     if credit.state == State.WITHDRAWN:
         record = session.get_one(Record, credit.record_id)
@@ -99,12 +99,12 @@ def _bring_back(session: Session, opening: Opening, award: Award, credit: Credit
         move(session, credit, State.HELD, now=opening.now, code="award.earned_again", by="learners")
     if credit.state in (State.WITHDRAWING, State.WITHDRAWAL_IN_DOUBT, State.WITHDRAWAL_REFUSED):
         return False  # the withdrawal ends first; its `-2` follows
-    credit.wanted, credit.next_at = "present", None
+    credit.wanted, credit.why_absent, credit.next_at = "present", "", None
     session.add(credit)
     return True
 
 
-def _open(  # noqa: PLR0913
+def _open(
     session: Session,
     opening: Opening,
     evidence: EvidenceRow,
@@ -112,7 +112,6 @@ def _open(  # noqa: PLR0913
     completion: Completion,
     statement: StatementRow,
 ) -> Award:
-    assert learner.id is not None  # noqa: S101 - the row was flushed
     award = Award(
         provider_id=completion.provider,
         activity_id=completion.activity_id,
@@ -150,7 +149,7 @@ def _add_record(session: Session, opening: Opening, award: Award, kind: str, off
         _add_credit(session, opening, award, record, offer)
 
 
-def _add_credit(  # noqa: PLR0913
+def _add_credit(
     session: Session, opening: Opening, award: Award, record: Record, offer: CreditOffer, serial: int = 1
 ) -> None:
     credit = Credit(
@@ -223,7 +222,7 @@ def _standing(session: Session, award: Award) -> EvidenceRow | None:
 
 
 def close_same(session: Session, learner_id: int, now: datetime) -> None:
-    """After a merge: two awards for one thing. Unsent credits of the younger close; sent ones wait for a person on the desk."""
+    """After a merge, two awards for one thing: the younger one's unsent credits close, sent ones wait for a person."""
     seen: dict[tuple[str, str, str], Award] = {}
     for award in session.exec(select(Award).where(Award.learner_id == learner_id).order_by(col(Award.id))):
         key = (award.provider_id, award.activity_id, award.per)

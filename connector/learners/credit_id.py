@@ -1,4 +1,4 @@
-"""Credit ids and REMS identifiers: computed once from what never changes. Never the clock, a row number or a mapping version."""
+"""Credit ids and REMS identifiers, computed once from what never changes: no clock, row number or mapping version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY_BYTES = 32
 
 
 def credit_id(domain: str, anchor: str, award_key: tuple[str, ...], certification: str, serial: int = 1) -> str:
-    """`ccid:<provider's domain>:<hash>`, with `-2`, `-3` for each add after a withdrawal (ACCME's draft: at most 300 characters).
+    """`ccid:<provider's domain>:<hash>`, with `-2`, `-3` for each add after a withdrawal.
 
     >>> credit_id("example.org", "mbox:a@example.org", ("0001234", "203512345", ""), "ABIM")
     'ccid:example.org:4ce5f0a1c5eb2a8c2d3a5b6a0f3e5ad1'
@@ -25,7 +25,7 @@ def credit_id(domain: str, anchor: str, award_key: tuple[str, ...], certificatio
 
 def rems_credit_id(
     domain: str, key: bytes, anchor: str, award_key: tuple[str, ...], certification: str, serial: int = 1
-) -> str:  # noqa: PLR0913
+) -> str:
     """The same for a de-identified record: an HMAC, so that nobody without the key can compute it from an identity."""
     return _urn(domain, hmac.digest(key, _facts(anchor, award_key, certification), "sha256").hex(), serial)
 

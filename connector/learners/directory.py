@@ -38,8 +38,7 @@ def fetch(asked: list[Source], keys: Collection[ActorKey]) -> dict[ActorKey, Fou
 def merge(first: Found, second: Found) -> Found:
     """`first` wins every field it has.
 
-    Two sources that give one domain two different numbers are not reconciled here: the earlier source is the one the provider
-    trusts more.
+    Two sources that give one domain two numbers are not reconciled here: the earlier one is trusted more.
     """
     values: dict[str, Any] = {}
     for name in ("given_name", "family_name", "birth_day", "profession", "consent"):

@@ -1,4 +1,4 @@
-"""The learners room's own gates: is this person known, did he consent, and may his profession earn this credit? Pure."""
+"""The learners room's own gates: is this person known, was consent given, is the profession eligible? Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOT_ELIGIBLE = "learner.not_eligible"
 
 
 def gate(learner: Learner, kind: str, config: LearnersConfig, *, found: bool) -> list[Problem]:
-    """All problems of one learner for one kind of credit. A REMS record is de-identified and passes without any of them."""
+    """All problems of one learner for one kind of credit; a REMS record is de-identified and passes them all."""
     if kind == "rems":
         return []
     problems = [] if found else [_not_found()]

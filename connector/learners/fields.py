@@ -1,4 +1,4 @@
-"""From the columns of a sheet (or paths of a statement) to a Learner. Pure; guesses nothing: what it cannot read stays to be held."""
+"""From the columns of a sheet, or paths of a statement, to a Learner. Pure; guesses nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def birth_day(text: str) -> BirthDay:
 
 
 def ids(cells: Mapping[str, str]) -> dict[str, LicenceNumber]:
-    """Identifiers by domain: NPI, two-letter state, board code. Several states or boards stand side by side with `;`."""
+    """Identifiers by domain: NPI, two-letter state, board code. Several stand side by side with `;`."""
     found = {}
     if npi := cells.get("npi", "").strip():
         found["NPI"] = LicenceNumber(npi)

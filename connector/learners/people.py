@@ -20,7 +20,7 @@ def of_key(session: Session, key: ActorKey) -> LearnerRow | None:
 def remember(session: Session, key: ActorKey, found: Found | None, now: datetime) -> LearnerRow:
     """The learner of this actor key, brought up to date with what the sources answered (None: nobody knows him)."""
     keys = dict.fromkeys([key, *(found.keys if found else ())])
-    rows = {row.id: row for one in keys if (row := of_key(session, one)) and row.id is not None}
+    rows = {row.id: row for one in keys if (row := of_key(session, one))}
     row = rows[min(rows)] if rows else _new(session)
     for other in rows.values():
         if other is not row:
@@ -43,10 +43,10 @@ def _new(session: Session) -> LearnerRow:
 def _merge(session: Session, row: LearnerRow, into: LearnerRow) -> None:
     """The directory says two actors are one person: keys and awards move, the awards keep their anchors."""
     for link in session.exec(select(LearnerKey).where(LearnerKey.learner_id == row.id)):
-        link.learner_id = _id(into)
+        link.learner_id = into.id
         session.add(link)
     for award in session.exec(select(Award).where(Award.learner_id == row.id)):
-        award.learner_id = _id(into)
+        award.learner_id = into.id
         session.add(award)
     row.merged_into = into.id
     session.add(row)
@@ -78,14 +78,9 @@ def _columns(learner: Learner) -> dict[str, object]:
 
 def _keep_consent(session: Session, row: LearnerRow, said: Consent | None, now: datetime) -> None:
     if said is not None and said != newest_consent(session, row):
-        kept = ConsentRow(learner_id=_id(row), given=said.given, at=said.at, origin=said.origin, seen_at=now)
+        kept = ConsentRow(learner_id=row.id, given=said.given, at=said.at, origin=said.origin, seen_at=now)
         session.add(kept)
         session.flush()
-
-
-def _id(row: LearnerRow) -> int:
-    assert row.id is not None  # noqa: S101 - the row was flushed
-    return row.id
 
 
 def keys_of(session: Session, learners: Iterable[int]) -> dict[int, list[ActorKey]]:

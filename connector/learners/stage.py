@@ -38,8 +38,10 @@ def run(store: Store, config: Config) -> Counts:
 
 def _join(store: Store, config: Config, asked: list[directory.Source], counts: Counts) -> bool:
     """One batch of completions that have no award yet; False when there is none."""
+    open_ones = select(EvidenceRow).where(EvidenceRow.outcome == "completion", col(EvidenceRow.award_id).is_(None))
+    open_ones = open_ones.where(col(EvidenceRow.standing).is_(True)).order_by(col(EvidenceRow.id))
     with store.reading() as session:
-        waiting = session.exec(_waiting().limit(BATCH)).all()
+        waiting = session.exec(open_ones.limit(BATCH)).all()
     if not waiting:
         return False
     keys = {ActorKey(row.actor_key) for row in waiting}
@@ -52,11 +54,6 @@ def _join(store: Store, config: Config, asked: list[directory.Source], counts: C
         for row in waiting:
             _attach_safely(session, opening, session.get_one(EvidenceRow, row.id), counts)
     return True
-
-
-def _waiting():  # type: ignore[no-untyped-def]  # noqa: ANN202 - SQLModel's own type, a line long
-    open_ones = select(EvidenceRow).where(EvidenceRow.outcome == "completion", col(EvidenceRow.award_id).is_(None))
-    return open_ones.where(col(EvidenceRow.standing).is_(True)).order_by(col(EvidenceRow.id))
 
 
 def _attach_safely(session: Session, opening: awards.Opening, row: EvidenceRow, counts: Counts) -> None:
@@ -80,7 +77,7 @@ def _attach(session: Session, opening: awards.Opening, row: EvidenceRow, counts:
     _judge(session, opening.config, learner, opening.now, counts, changed=False)
 
 
-def _remember(  # noqa: PLR0913
+def _remember(
     session: Session, config: Config, key: ActorKey, found: Found | None, now: datetime, counts: Counts
 ) -> LearnerRow:
     """Bring one learner up to date; when anything about him changed, every gate is judged again."""
@@ -88,16 +85,13 @@ def _remember(  # noqa: PLR0913
     before = as_learner(session, known) if known else None
     row = people.remember(session, key, found, now)
     session.flush()
-    if row.id is not None:
-        awards.close_same(session, row.id, now)
+    awards.close_same(session, row.id, now)
     changed = before is not None and as_learner(session, row) != before
     _judge(session, config, row, now, counts, changed=changed)
     return row
 
 
-def _judge(  # noqa: PLR0913
-    session: Session, config: Config, row: LearnerRow, now: datetime, counts: Counts, *, changed: bool
-) -> None:
+def _judge(session: Session, config: Config, row: LearnerRow, now: datetime, counts: Counts, *, changed: bool) -> None:
     learner = as_learner(session, row)
     mine = select(Credit).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
     for credit in session.exec(mine).all():
@@ -107,7 +101,7 @@ def _judge(  # noqa: PLR0913
         _apply(session, credit, problems, now, counts, changed=changed)
 
 
-def _apply(  # noqa: PLR0913
+def _apply(
     session: Session, credit: Credit, problems: Sequence[Problem], now: datetime, counts: Counts, *, changed: bool
 ) -> None:
     """What the gate says moves a credit only while it is unsent, or after PARS's immediate no."""
@@ -120,9 +114,9 @@ def _apply(  # noqa: PLR0913
         move(session, credit, State.CLOSED, now=now, code=NOT_ELIGIBLE, by="learners")
         credit.problems = gate_rows
         counts["not_eligible"] += 1
-    elif credit.state == State.READY and (problems or changed):
-        move(session, credit, State.HELD, now=now, code="learner.changed", by="learners")
-    elif credit.state in (State.REFUSED, State.UNMATCHED) and changed and credit.at_pars == "no":
+    elif (credit.state == State.READY and (problems or changed)) or (
+        credit.state in (State.REFUSED, State.UNMATCHED) and changed and credit.at_pars == "no"
+    ):
         move(session, credit, State.HELD, now=now, code="learner.changed", by="learners")
     elif credit.state == State.HELD and (differs or changed):
         credit.next_at = None
@@ -146,7 +140,7 @@ def _stale(store: Store, config: Config, now: datetime) -> list[int]:
         due = due.join(Credit, col(Credit.award_id) == col(Award.id))
         due = due.where(or_(col(Credit.state).in_(_OPEN), barred))
         due = due.where(col(LearnerRow.fetched_at) <= now - config.learners.refresh).distinct()
-        return [one for one in session.exec(due) if one is not None]
+        return list(session.exec(due).all())
 
 
 def _refresh(
@@ -169,7 +163,7 @@ def _follow(store: Store, config: Config, counts: Counts) -> None:
     again = (
         (col(EvidenceRow.standing).is_(True))
         & (col(Credit.state) == State.WITHDRAWN)
-        & (col(Credit.reason) == awards.VOIDED)
+        & (col(Credit.why_absent) == awards.VOIDED)
     )
     with store.reading() as session:
         touched = select(EvidenceRow.award_id).join(Credit, col(Credit.award_id) == col(EvidenceRow.award_id))

@@ -8,6 +8,7 @@ import jmespath
 import orjson
 from sqlmodel import col, select
 
+from connector.config import LearnerField
 from connector.learners.fields import learner
 from connector.records import ActorKey, Found
 from connector.store.session import Store
@@ -17,7 +18,7 @@ from connector.store.tables import StatementRow
 class FromStatement:
     """`fetch` reads each actor's newest statement whose bytes are still kept."""
 
-    def __init__(self, store: Store, paths: Mapping[str, str]) -> None:
+    def __init__(self, store: Store, paths: Mapping[LearnerField, str]) -> None:
         self._store = store
         self._paths = {field: jmespath.compile(path) for field, path in paths.items()}
 

@@ -63,7 +63,7 @@ class Page:
 class LrsClient:
     """A connection to one endpoint, such as `https://lrs.example.org/xapi`."""
 
-    def __init__(  # noqa: PLR0913 - what an operator says of an endpoint
+    def __init__(
         self,
         endpoint: str,
         user: str,

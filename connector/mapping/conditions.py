@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cached_property
@@ -49,8 +48,6 @@ def _number(value: Any) -> Decimal:
 
 
 def _pattern(value: Any) -> Any:
-    if isinstance(value, re.Pattern):
-        return value
     if not isinstance(value, str):
         raise fault("mapping.pattern", "must be a text; put it in quotes")
     try:

@@ -35,7 +35,7 @@ class RuleTrace(Frozen):
     outcome: Completion | Ignored | Problem
 
 
-class _Unusable(Exception):  # noqa: N818 - carries a value out of a calculation; never leaves this module
+class _Unusable(Exception):
     """A value of the statement that no credit can be made of."""
 
     def __init__(self, problem: Problem) -> None:

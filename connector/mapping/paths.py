@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Annotated, Any, Final
 
 import jmespath
-from jmespath.exceptions import JMESPathError, LexerError, ParseError
+from jmespath.exceptions import ParseError
 from jmespath.functions import Functions
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -69,19 +69,17 @@ def _walk(value: Any, steps: tuple[str | int, ...]) -> Any:
 
 def read_path(text: Any) -> Query:
     """The path, or a `mapping.path` error that says at which character it goes wrong."""
-    if isinstance(text, Query):
-        return text
     if not isinstance(text, str) or not text or len(text) > LONGEST_PATH:
         raise _bad_path(f"must be a path of 1 to {LONGEST_PATH} characters")
     try:
         expression = jmespath.compile(text)
-    except (ParseError, LexerError) as error:
-        offset = error.lex_position if isinstance(error, ParseError) else error.lexer_position
+    except ParseError as error:
+        offset: int = error.lex_position
         raise _bad_path(
             f"is not a JMESPath at character {offset + 1}", 'quote keys with signs: a."b-c"', offset
         ) from None
-    except (JMESPathError, RecursionError, ValueError):
-        raise _bad_path("is not a JMESPath") from None
+    except RecursionError:
+        raise _bad_path("nests too deep") from None
     tree: Any = expression.parsed
     for name in _function_names(tree):
         if name not in Functions.FUNCTION_TABLE:

@@ -83,8 +83,8 @@ def check_names(documents: list[tuple[Document, MappingFile]]) -> Iterator[Findi
 
 
 def check_overlaps(documents: list[tuple[Document, MappingFile]]) -> Iterator[Finding]:
-    """Rules of one priority that ask for one verb, and for one object or any: an error when every statement of one surely
-    fulfils the other, a warning when they name the same object and ask for different things beyond it."""
+    """Rules of one provider and priority that take the same verb, and the same object or any: an error when every
+    statement of one surely fulfils the other, a warning when they name one object and differ in what else they ask."""
     seen: dict[tuple[Any, ...], list[Rule]] = {}
     for document, file in documents:
         for place, rule in enumerate(file.rules):

@@ -1,4 +1,4 @@
-"""Stage 2: each stored statement, once, becomes one outcome per rule that could care about it; voided ones stop standing."""
+"""Stage 2: each stored statement becomes, once, one outcome per rule that could care; voided ones stop standing."""
 
 from __future__ import annotations
 
@@ -82,7 +82,6 @@ def _activate(session: Session, rules: Ruleset) -> int:
         session.flush()
         session.add(Event(at=now, subject="mapping", subject_id=str(row.id), what="activated", by="mapping"))
         log.info("mapping.activated", version=rules.hash[:12], rules=len(rules.rules))
-    assert row.id is not None  # noqa: S101 - flushed above, or read
     return row.id
 
 

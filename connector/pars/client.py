@@ -59,7 +59,7 @@ class ParsClient:
     connection: a stale one that dies under a save would leave it in doubt for nothing.
     """
 
-    def __init__(  # noqa: PLR0913 - one carrier, all of its settings
+    def __init__(
         self,
         wire: XmlWire | JsonWire,
         credentials: Credentials,

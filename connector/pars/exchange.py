@@ -45,7 +45,7 @@ class MatchAnswer(Frozen):
     words: str = Field(default="", repr=False)
 
 
-class CannotSend(ConnectorError):  # noqa: N818 - named like its kin in errors.py
+class CannotSend(ConnectorError):
     """A record that this format must not carry: its credits are held for `problems`, the channel goes on."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -54,5 +54,5 @@ class CannotSend(ConnectorError):  # noqa: N818 - named like its kin in errors.p
         self.problems = tuple(problems)
 
 
-class Unclear(ConnectorError):  # noqa: N818
+class Unclear(ConnectorError):
     """A read whose answer settles nothing about this one credit: it is asked again later, the channel goes on."""

@@ -57,7 +57,7 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
         return
     with store.writing() as session:
         channel = channels.row_of(session, provider, provider.channel)
-    if channel.circuit == "open" or channel.id is None:
+    if channel.circuit == "open":
         return  # submission probes it
     with channels.open_client(config, provider, provider.channel) as client:
         for credit_id in due:
@@ -68,12 +68,10 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
 def _due(session: Session, provider: ProviderConfig, now: datetime) -> list[int]:
     rows = select(Credit.id).where(Credit.provider_id == provider.id, col(Credit.state).in_(_ASKED))
     rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
-    return [one for one in session.exec(rows.order_by(col(Credit.next_at), col(Credit.id))) if one is not None]
+    return list(session.exec(rows.order_by(col(Credit.next_at), col(Credit.id))).all())
 
 
-def _settle(  # noqa: PLR0913
-    store: Store, config: Config, client: ParsClient, channel_id: int, credit_pk: int, counts: Counts
-) -> bool:
+def _settle(store: Store, config: Config, client: ParsClient, channel_id: int, credit_pk: int, counts: Counts) -> bool:
     """Ask about one credit and apply the answer; False when the channel stopped."""
     with store.reading() as session:
         credit = session.get_one(Credit, credit_pk)

@@ -51,7 +51,7 @@ def _not_there(session: Session, credit: Credit, now: datetime) -> None:
     """Two negatives, `pars.settle` apart: PARS never stored it."""
     if credit.wanted == "absent":
         credit.at_pars = "no"
-        move(session, credit, State.CLOSED, now=now, code="statement.voided", by="reconciliation")
+        move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by="reconciliation")
     elif journal.doubtful_saves(session, credit) >= MOST_DOUBTS:
         _park(session, credit, now)
     else:
@@ -74,17 +74,16 @@ def _withdrawal_in_doubt(session: Session, credit: Credit, seen: Seen, patience:
         move(session, credit, State.WITHDRAWING, now=now, code="pars.still_there", by="reconciliation")
     elif _negative(session, credit, patience, now):
         credit.at_pars = "no"
-        move(session, credit, State.WITHDRAWN, now=now, code="statement.voided", by="reconciliation")
+        move(session, credit, State.WITHDRAWN, now=now, code=credit.why_absent, by="reconciliation")
 
 
 def _pending(session: Session, credit: Credit, seen: Seen, patience: ParsConfig, now: datetime) -> None:
     if seen.ours is not None and seen.ours.outcome.verdict in _HELD:
         settle(session, credit, seen.ours.outcome, now=now, by_status=True, by="reconciliation")
-    elif credit.state_since is not None and now - credit.state_since > VANISHED_AFTER:
-        if credit.reason != "pars.vanished":
-            credit.reason = "pars.vanished"
-            note(session, credit, "vanished", now=now, code=credit.reason, by="reconciliation")
-            log.warning("credit.vanished", credit=credit.id, code=credit.reason, who="operator")
+    elif credit.state_since and now - credit.state_since > VANISHED_AFTER and credit.reason != "pars.vanished":
+        credit.reason = "pars.vanished"
+        note(session, credit, "vanished", now=now, code=credit.reason, by="reconciliation")
+        log.warning("credit.vanished", credit=credit.id, code=credit.reason, who="operator")
     _ask_again(credit, patience, now)
 
 

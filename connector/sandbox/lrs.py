@@ -27,7 +27,7 @@ _MS = timedelta(milliseconds=1)
 _TOKENS = 10_000
 
 
-class Conflict(Exception):  # noqa: N818 - a 409, not a fault of the program
+class Conflict(Exception):
     """The id is taken by a statement that says something else."""
 
 

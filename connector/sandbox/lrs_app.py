@@ -30,7 +30,7 @@ _FILTERS = {
 _OTHER_ORIGIN = "http://lrs.example.net"
 
 
-class _Denied(Exception):  # noqa: N818 - an answer, not a fault of the program
+class _Denied(Exception):
     """401, 403 or 404 with its reason."""
 
     def __init__(self, status: int, why: str) -> None:

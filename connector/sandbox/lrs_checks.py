@@ -28,7 +28,7 @@ _CONTEXT = {
 }  # fmt: skip
 
 
-class Wrong(ValueError):  # noqa: N818 - it is the statement that is wrong
+class Wrong(ValueError):
     """The statement breaks xAPI 1.0.3; the message says where."""
 
 

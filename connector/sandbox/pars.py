@@ -38,7 +38,7 @@ class Account:
 class Pars:
     """The ledger and the desk before it. Every method may be called from any thread."""
 
-    def __init__(  # noqa: PLR0913 - the parts of one service, named where it is built
+    def __init__(
         self,
         account: Account,
         activities: Iterable[Activity],

@@ -13,7 +13,7 @@ class Refusal:
     message: str
 
 
-class Malformed(Exception):  # noqa: N818 - it is the document that is at fault, not the program
+class Malformed(Exception):
     """The document cannot be accepted as a whole."""
 
     def __init__(self, reason: str, message: str) -> None:

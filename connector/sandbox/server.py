@@ -33,7 +33,7 @@ class Credentials:
 class Sandbox:
     """Both servers, running from `start` (or `with`) to `stop`. A given `today` stops the clock at its 18:00 UTC."""
 
-    def __init__(  # noqa: PLR0913 - each is one knob of the rehearsal
+    def __init__(
         self,
         *,
         today: date | None = None,

@@ -17,7 +17,7 @@ def is_closed(row: Channel | Source, now: datetime) -> bool:
     return row.circuit == "closed" or row.next_at is None or row.next_at <= now
 
 
-def stop(  # noqa: PLR0913
+def stop(
     session: Session, row: Channel | Source, error: ConnectorError, *, now: datetime, first: timedelta, most: timedelta
 ) -> None:
     """Open the circuit after a failure; nothing is parked, the rows stay where they are."""
@@ -52,7 +52,7 @@ def recover(session: Session, row: Channel | Source, *, now: datetime) -> None:
 
 def back_off(attempt: int, first: timedelta, most: timedelta) -> timedelta:
     """Doubling from `first` to `most`, with half of it left to chance so that a herd spreads out."""
-    full = min(most, first * 2 ** min(attempt - 1, 20))
+    full: timedelta = min(most, first * 2 ** min(attempt - 1, 20))
     return full / 2 + full / 2 * random.random()
 
 

@@ -1,4 +1,4 @@
-"""The one way a credit changes its state: a legal move, its event in the same transaction, and PARS's words beside it."""
+"""The one way a credit changes its state: a legal move, its event in the same transaction, PARS's words beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connector.store.states import MOVES, NEGATIVES, State
 from connector.store.tables import Credit, Event
 
 
-class IllegalMove(Exception):  # noqa: N818 - a programming error, never caught
+class IllegalMove(Exception):
     """A move that the set does not know, or whose guard says no."""
 
 
@@ -29,7 +29,7 @@ def allowed(credit: Credit, target: State) -> bool:
     return True
 
 
-def move(  # noqa: PLR0913 - who, what, when and why belong together
+def move(
     session: Session, credit: Credit, target: State, *, now: datetime, code: str = "", by: str = "pipeline"
 ) -> None:
     """Move a credit and write its event, in the caller's transaction. Raises IllegalMove."""
@@ -43,7 +43,7 @@ def move(  # noqa: PLR0913 - who, what, when and why belong together
     session.add(credit)
 
 
-def note(  # noqa: PLR0913
+def note(
     session: Session, credit: Credit, what: str, *, now: datetime, code: str = "", by: str = "pipeline", to: str = ""
 ) -> None:
     """Write an event about a credit that is not (only) a move."""
@@ -61,9 +61,7 @@ def note(  # noqa: PLR0913
     )
 
 
-def settle(  # noqa: PLR0913
-    session: Session, credit: Credit, outcome: Outcome, *, now: datetime, by_status: bool, by: str
-) -> None:
+def settle(session: Session, credit: Credit, outcome: Outcome, *, now: datetime, by_status: bool, by: str) -> None:
     """Apply PARS's answer to a credit that is sending, in doubt, pending, ready (asked first) or confirmed.
 
     `by_status`: the answer is a status read, so PARS holds the credit; a CME or REMS credit has no board and is

@@ -1,4 +1,4 @@
-"""Opens the store of a configuration: the schema up to date, the environment the one it was made for, the REMS key present."""
+"""Opens a configuration's store: schema up to date, the environment it was made for, the REMS key present."""
 
 from __future__ import annotations
 

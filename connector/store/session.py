@@ -30,9 +30,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class Store:
     """The database of one connector.
 
-    `reading()` and `writing()` are the only ways to a session; a write transaction on SQLite takes its lock at the start,
-    so that it waits (up to 30 s) instead of failing in the middle. `owner` names this process in leases; loops look at `stopping`
-    between two rows.
+    `reading()` and `writing()` are the only ways to a session; a write transaction on SQLite takes its lock at the
+    start, so that it waits (up to 30 s) instead of failing in the middle. `owner` names this process in leases; loops
+    look at `stopping` between two rows.
     """
 
     def __init__(self, url: str) -> None:

@@ -1,4 +1,4 @@
-"""The life of a credit as data: its states and the legal moves between them. Knows no table; moves.py makes the moves."""
+"""The life of a credit as data: its states and the legal moves. Knows no table; moves.py makes the moves."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The tables. Dumb rows: SQLModel does not validate them, the values in records.py are the strict ones.
 
-`next_at` is the moment a row is due again (None: now); `lease_owner` and `lease_until` say who works on it.
+An `id` is None until its row is flushed; it is typed as what it is ever after. `next_at` is the moment a row is due
+again (None: now); `lease_owner` and `lease_until` say who works on it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Provider(SQLModel, table=True):
 class Channel(SQLModel, table=True):
     """A provider's way to PARS, with its circuit."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     provider_id: str = Field(foreign_key="provider.id")
     kind: str  # xml-service, json-service, ...
     circuit: str = "closed"  # closed: sending; open: stopped, probed at next_at
@@ -86,7 +87,7 @@ class StatementRow(SQLModel, table=True):
 
     __tablename__ = "statement"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     source_id: str = Field(foreign_key="source.id")
     statement_id: str  # lower case; `raw:<sha256>` when the statement has no readable id
     stored: datetime | None = _when()
@@ -120,7 +121,7 @@ class EvidenceRow(SQLModel, table=True):
 
     __tablename__ = "evidence"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     statement_pk: int = Field(foreign_key="statement.id", index=True)
     actor_key: str = Field(default="", index=True)
     rule: str
@@ -151,7 +152,7 @@ class LearnerRow(SQLModel, table=True):
 
     __tablename__ = "learner"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     given_name: str | None = Field(default=None, repr=False)
     family_name: str | None = Field(default=None, repr=False)
     birth_day: str | None = Field(default=None, repr=False)
@@ -179,7 +180,7 @@ class LearnerFix(SQLModel, table=True):
 
     __tablename__ = "learner_fix"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     learner_id: int = Field(foreign_key="learner.id", index=True)
     field: str
     value: str = Field(repr=False)
@@ -193,7 +194,7 @@ class ConsentRow(SQLModel, table=True):
 
     __tablename__ = "consent"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     learner_id: int = Field(foreign_key="learner.id", index=True)
     given: bool
     at: date | None = None
@@ -223,7 +224,7 @@ class ActivityRow(SQLModel, table=True):
 class Award(SQLModel, table=True):
     """What one learner can earn once; `anchor` is the actor key that opened it and never changes."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     provider_id: str = Field(foreign_key="provider.id")
     activity_id: str
     learner_id: int = Field(foreign_key="learner.id", index=True)
@@ -242,7 +243,7 @@ class Award(SQLModel, table=True):
 class Record(SQLModel, table=True):
     """The credits of one award that go out together; it has no state of its own."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     provider_id: str = Field(foreign_key="provider.id")
     award_id: int = Field(foreign_key="award.id", index=True)
     kind: str  # identified | rems
@@ -253,7 +254,7 @@ class Record(SQLModel, table=True):
 class Credit(SQLModel, table=True):
     """The unit of state: one certification of one award. Only `states.move` changes `state`."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     award_id: int = Field(foreign_key="award.id", index=True)
     record_id: int = Field(foreign_key="record.id", index=True)
     provider_id: str = Field(foreign_key="provider.id")
@@ -266,7 +267,8 @@ class Credit(SQLModel, table=True):
     credit_id: str = Field(unique=True)
     state: str = State.HELD
     state_since: datetime | None = _when()
-    wanted: str = "present"
+    wanted: str = "present"  # present | absent: what PARS should hold
+    why_absent: str = ""  # our code: statement.voided, ...
     at_pars: str = "no"  # yes | no | unknown
     reason: str = ""  # our code for the state
     gate: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)  # the learners room's problems
@@ -306,7 +308,7 @@ class Credit(SQLModel, table=True):
 class Submission(SQLModel, table=True):
     """One request that changes something at PARS, written before it is sent. The payload holds no credentials."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     channel_id: int = Field(foreign_key="channel.id")
     action: str  # add | delete
     payload: bytes | None = _bytes()
@@ -336,7 +338,7 @@ class MappingVersion(SQLModel, table=True):
 
     __tablename__ = "mapping_version"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     hash: str = Field(unique=True)
     files: dict[str, str] = Field(sa_type=JSON)
     activated_at: datetime | None = _when()
@@ -346,7 +348,7 @@ class MappingVersion(SQLModel, table=True):
 class Wish(SQLModel, table=True):
     """What a command or page asks the daemon to do."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     kind: str
     args: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     by: str
@@ -358,7 +360,7 @@ class Wish(SQLModel, table=True):
 class Event(SQLModel, table=True):
     """Append-only: every move of a credit and every stop of a channel or source. Codes and ids, no personal value."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     at: datetime | None = _when(index=True)
     subject: str  # credit | channel | source | mapping | award
     subject_id: str = Field(index=True)
@@ -372,7 +374,7 @@ class Event(SQLModel, table=True):
 class Run(SQLModel, table=True):
     """One run of one stage that did something or failed; an unknown exception leaves its type here, never its text."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     stage: str
     owner: str
     started_at: datetime | None = _when()

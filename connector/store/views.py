@@ -14,7 +14,7 @@ def as_record_credit(credit: Credit) -> RecordCredit:
         identifier = Identifier(domain=credit.identifier_domain, value=LicenceNumber(credit.identifier_value))
     return RecordCredit(
         credit_id=credit.credit_id,
-        kind=credit.kind,  # type: ignore[arg-type]  # the column holds exactly these words
+        kind=credit.kind,
         certification=credit.certification,
         board=credit.board,
         credit_type=credit.credit_type,

@@ -31,7 +31,7 @@ def due_records(session: Session, provider_id: str, now: datetime) -> list[int]:
     rows = rows.where(Record.provider_id == provider_id, Credit.state == State.READY, Credit.wanted == "present")
     rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now)).distinct()
     found = session.exec(rows.order_by(col(Record.kind), col(Record.local_id), col(Record.id))).all()
-    return [record.id for record in found if record.id is not None and not _waits(session, record, now)]
+    return [record.id for record in found if not _waits(session, record, now)]
 
 
 def _waits(session: Session, record: Record, now: datetime) -> bool:
@@ -41,7 +41,7 @@ def _waits(session: Session, record: Record, now: datetime) -> bool:
 
 
 def send_record(desk: Desk, record_id: int) -> Answer | None:
-    """One record to PARS; None when there was nothing to send after all. The answer says whether the channel may go on."""
+    """One record to PARS; None when there was nothing to send. The answer says whether the channel may go on."""
     _ask_first(desk, record_id)
     claimed = _claim(desk, record_id)
     if claimed is None:
@@ -115,7 +115,6 @@ def _claim(desk: Desk, record_id: int) -> tuple[int, Payload, list[str]] | None:
             credit.negatives, credit.first_negative_at = 0, None
             credit.first_sent_at = credit.first_sent_at or now
             lease(credit, desk.store.owner, now=now, length=desk.config.pars.timeout + LEASE_MARGIN)
-        assert submission.id is not None  # noqa: S101 - flushed by the journal
         return submission.id, payload, [credit.credit_id for credit in credits_]
 
 

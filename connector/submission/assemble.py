@@ -1,4 +1,4 @@
-"""From rows to the LearnerRecord that leaves: names and numbers as of now for an add, as they were sent for a delete."""
+"""From rows to the LearnerRecord that leaves: identity as of now for an add, as it was sent for a delete."""
 
 from __future__ import annotations
 

@@ -26,12 +26,12 @@ _AT_PARS = (State.PENDING, State.CONFIRMED, State.REJECTED, State.UNMATCHED)
 
 
 def carry_out_wishes(store: Store, config: Config, provider_id: str, counts: Counts) -> None:
-    """Credits no longer wanted: unsent ones close, those PARS holds are to be withdrawn (design section 6, promise P9)."""
+    """Credits no longer wanted: unsent ones close, those PARS holds are to be withdrawn (promise P9)."""
     now = datetime.now(UTC)
     with store.writing() as session:
         absent = select(Credit).where(Credit.provider_id == provider_id, Credit.wanted == "absent")
         for credit in session.exec(absent.where(col(Credit.state).in_(_UNSENT))):
-            move(session, credit, State.CLOSED, now=now, code="statement.voided", by="submission")
+            move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by="submission")
             counts["closed"] += 1
         held = session.exec(absent.where(col(Credit.state).in_(_AT_PARS))).all()
         going = [credit for credit in held if allowed(credit, State.WITHDRAWING)]
@@ -39,10 +39,10 @@ def carry_out_wishes(store: Store, config: Config, provider_id: str, counts: Cou
             _stop_bulk(session, provider_id, len(going), now)
             return
         for credit in going:
-            move(session, credit, State.WITHDRAWING, now=now, code="statement.voided", by="submission")
+            move(session, credit, State.WITHDRAWING, now=now, code=credit.why_absent, by="submission")
         for credit in held:
             if credit not in going and allowed(credit, State.CLOSED):
-                move(session, credit, State.CLOSED, now=now, code="statement.voided", by="submission")
+                move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by="submission")
                 counts["closed"] += 1
 
 
@@ -106,7 +106,6 @@ def _claim(desk: Desk, record_id: int) -> tuple[int, Payload, list[str]] | None:
             credit.negatives, credit.first_negative_at = 0, None
             lease(credit, desk.store.owner, now=now, length=desk.config.pars.timeout + LEASE_MARGIN)
             session.add(credit)
-        assert submission.id is not None  # noqa: S101 - flushed by the journal
         return submission.id, payload, [credit.credit_id for credit in credits_]
 
 
@@ -129,12 +128,11 @@ def _write_down(desk: Desk, submission_id: int, ids: Sequence[str], answer: Answ
 
 def _settle(session: Session, credit: Credit, answer: Answer, now: datetime) -> None:
     said = answer.about(credit)
-    why = credit.reason
     credit.pars_status, credit.pars_reason, credit.pars_words = said.status, said.reason, said.words
     match said.verdict:
         case Verdict.DELETED:
             credit.at_pars = "no"
-            move(session, credit, State.WITHDRAWN, now=now, code=why, by="submission")
+            move(session, credit, State.WITHDRAWN, now=now, code=credit.why_absent, by="submission")
         case Verdict.REFUSED if said.code != "pars.no_match":
             move(session, credit, State.WITHDRAWAL_REFUSED, now=now, code=said.code, by="submission")
         case _:  # "no such credit" is asked about like no answer at all: it may only be late

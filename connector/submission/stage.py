@@ -35,7 +35,6 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
         return
     if not (_due(store, provider) or channel.circuit == "open"):
         return
-    assert channel.id is not None  # noqa: S101 - written above
     with channels.open_client(config, provider, provider.channel) as client:
         desk = Desk(store, config, client, channel.id, provider.channel, counts)
         if channel.circuit == "open" and not _probe(desk):

@@ -42,7 +42,7 @@ def check(case: Case) -> list[Problem]:
 
 
 def choose_identifier(credit: RecordCredit, learner: Learner, order: Sequence[str]) -> Identifier | None:
-    """The one identifier a credit is sent under: a board's own id for MOC; for CME the first present of the configured order."""
+    """The one identifier a credit is sent under: a board's own id for MOC; for CME the first of the order."""
     if credit.kind == "rems":
         return None
     domains = [credit.board] if credit.board else []
@@ -73,7 +73,7 @@ def _record(case: Case) -> list[Problem]:
 
 
 def _window(case: Case) -> list[Problem]:
-    """A reporting year stays open to 31 March of the next (an older text) or of the one after (a newer one): only warn."""
+    """A year stays open to 31 March of the next (an older text) or of the one after (a newer one): only warn."""
     if case.today > date(case.completed_on.year + 2, 3, 31):
         words = "both known reporting windows have closed"
     elif case.today > date(case.completed_on.year + 1, 3, 31):

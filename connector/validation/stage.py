@@ -71,9 +71,7 @@ def stops(problem: Problem, config: ValidationConfig) -> bool:
     return problem.holds or config.strict
 
 
-def _hold(  # noqa: PLR0913
-    session: Session, credit: Credit, award: Award, held: list[Problem], again: datetime, now: datetime
-) -> None:
+def _hold(session: Session, credit: Credit, award: Award, held: list[Problem], again: datetime, now: datetime) -> None:
     credit.reason, credit.next_at = held[0].code, again
     session.add(credit)
     if held[0].code == NOT_FOUND:
@@ -88,7 +86,7 @@ def _name_identifier(credit: Credit, learner: Learner, config: Config) -> None:
     credit.identifier_value = chosen.value.get_secret_value() if chosen else ""
 
 
-def _problems(  # noqa: PLR0913
+def _problems(
     session: Session, config: Config, credit: Credit, award: Award, learner: Learner, now: datetime
 ) -> list[Problem]:
     provider = config.provider(credit.provider_id)
@@ -105,7 +103,7 @@ def _problems(  # noqa: PLR0913
         identifier_order=provider.identifier_order,
         rems=rems,
         cme_amount=_cme_amount(session, award),
-        siblings=_siblings(session, credit, award),
+        siblings=_siblings(session, award),
         journal=activity is not None and activity.format == JOURNAL_FORMAT,
     )
     rems_type = rems.type if rems else ""
@@ -126,11 +124,12 @@ def _activity(row: ActivityRow) -> activity_checks.Activity:
 
 
 def _cme_amount(session: Session, award: Award) -> Decimal | None:
-    return session.exec(select(Credit.amount).where(Credit.award_id == award.id, Credit.kind == "cme")).first()
+    cme = session.exec(select(Credit).where(Credit.award_id == award.id, Credit.kind == "cme").limit(1)).first()
+    return cme.amount if cme else None
 
 
-def _siblings(session: Session, credit: Credit, award: Award) -> tuple[checks.Sibling, ...]:
-    """Live or ready credits of the same learner, activity and date in other awards; journal-based activities have none."""
+def _siblings(session: Session, award: Award) -> tuple[checks.Sibling, ...]:
+    """Live or ready credits of the same learner, activity and date in other awards."""
     others = select(Credit).join(Award, col(Award.id) == col(Credit.award_id))
     others = others.where(
         Award.learner_id == award.learner_id,

@@ -11,13 +11,11 @@ import stamina
 
 from connector.config import Config, SourceConfig
 from connector.store.session import Store
-
-PASSWORD = "rehearsal-lrs-password"
-
+from tests.collection.settings import PASSWORD_IN, config_for, source_for
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TEST_LRS_PASSWORD", PASSWORD)
+    monkeypatch.setenv(PASSWORD_IN, "rehearsal-lrs-password")
     with stamina.set_testing(True, attempts=1):
         yield
 
@@ -28,24 +26,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.upgrade()
     yield opened
     opened.dispose()
-
-
-def source_for(endpoint: str, **changes: Any) -> SourceConfig:
-    login = {"user": "rehearsal-reader", "password": {"env": "TEST_LRS_PASSWORD"}}
-    usual = {"name": "campus", "endpoint": endpoint, "login": login, "start_from": "everything", "timeout": "2s"}
-    return SourceConfig.model_validate(usual | changes)
-
-
-def config_for(*sources: SourceConfig) -> Config:
-    provider = {
-        "id": "0001234",
-        "name": "Example Provider",
-        "zone": "America/Chicago",
-        "domain": "example.org",
-        "environment": "rehearsal",
-        "credentials": {"provider_id": "0001234", "user": "u", "password": {"env": "TEST_LRS_PASSWORD"}},
-    }
-    return Config.model_validate({"providers": [provider], "sources": list(sources)})
 
 
 Configure = Callable[..., tuple[Config, SourceConfig]]

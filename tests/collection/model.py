@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from connector.lrs import moments
 from connector.lrs.client import Page, Query
@@ -59,7 +60,7 @@ class ModelLrs:
     def follow(self, more: str) -> Page:
         return self._answer(*self._tokens[more])
 
-    def __enter__(self) -> ModelLrs:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -90,7 +90,7 @@ def test_an_outage_costs_time_and_nothing_else(
         ("consistent-lag", {"times": 1}, 0),
     ],
 )
-def test_odd_pages_lose_and_double_nothing(  # noqa: PLR0917
+def test_odd_pages_lose_and_double_nothing(
     store: Store, sandbox: Sandbox, setting: tuple[Config, SourceConfig], fault: str, settings: Any, fails: int
 ) -> None:
     sent = post(sandbox, 1, 10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from connector.collection import stage
 from connector.errors import RetryLater
 from connector.store.session import Store
 from connector.store.tables import Event, Source, StatementRow, Voided
-from tests.collection.conftest import Configure, config_for, source_for
+from tests.collection.conftest import Configure
 from tests.collection.model import MS, ModelLrs
+from tests.collection.settings import PASSWORD_IN, config_for, source_for
 from tests.lrs.loopback import FakeLrs, Said, in_turn, page
 from tests.lrs.samples import moodle, raw, voiding
 
@@ -209,19 +210,22 @@ def failing(said: Said) -> FakeLrs:
     ],
 )
 def test_a_source_that_fails_stops_and_says_so_once(store: Store, configure: Configure, said: Said, code: str) -> None:
-    with structlog.testing.capture_logs() as lines, time_machine.travel(NOON, tick=False) as clock:
-        with failing(said) as lrs:
-            config, source = configure(lrs.endpoint)
-            for _ in range(3):
-                assert stage.collect(store, config, source)["failed"] == 1
-                asked = len(lrs.asked)
-                assert stage.collect(store, config, source) == {}, "the circuit is open"
-                assert len(lrs.asked) == asked
-                clock.shift(stage.MOST_PAUSE)
-            row = source_row(store)
-            assert (row.circuit, row.code, row.failures, row.high_water) == ("open", code, 3, None)
-            lrs.respond = in_turn(page([raw(moodle(1))]))
-            stage.collect(store, config, source)
+    with (
+        structlog.testing.capture_logs() as lines,
+        time_machine.travel(NOON, tick=False) as clock,
+        failing(said) as lrs,
+    ):
+        config, source = configure(lrs.endpoint)
+        for _ in range(3):
+            assert stage.collect(store, config, source)["failed"] == 1
+            asked = len(lrs.asked)
+            assert stage.collect(store, config, source) == {}, "the circuit is open"
+            assert len(lrs.asked) == asked
+            clock.shift(stage.MOST_PAUSE)
+        row = source_row(store)
+        assert (row.circuit, row.code, row.failures, row.high_water) == ("open", code, 3, None)
+        lrs.respond = in_turn(page([raw(moodle(1))]))
+        stage.collect(store, config, source)
     assert source_row(store).circuit == "closed"
     assert events(store) == [("stopped", code), ("recovered", "")]
     assert [line["event"] for line in lines] == ["source.stopped", "source.recovered"]
@@ -237,7 +241,7 @@ def test_retry_after_is_honoured(store: Store, configure: Configure) -> None:
 def test_a_missing_password_stops_the_source(
     store: Store, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("TEST_LRS_PASSWORD")
+    monkeypatch.delenv(PASSWORD_IN)
     with failing(page()) as lrs:
         assert stage.collect(store, *configure(lrs.endpoint))["failed"] == 1
     assert (source_row(store).code, lrs.asked) == ("config.secret_missing", [])
@@ -345,10 +349,8 @@ def test_whatever_happens_each_statement_is_stored_once(
                 lrs.now += value * MS
             case _:
                 store.crash_in = value
-                try:
+                with suppress(CrashError):
                     stage.collect(store, config, source)
-                except CrashError:
-                    pass
                 store.crash_in = None
     assert sorted(row.statement_id for row in rows(store)) == [row.statement_id for row in lrs.rows]
     store.dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from connector.mapping.conditions import CONDITIONS, NAMES, Condition
 from connector.mapping.paths import Nothing, read_path
@@ -70,6 +72,7 @@ def test_lists_and_cleverer_paths() -> None:
     clever = Condition.model_validate({"path": "list[?id=='y'] | [0].id", "is": "y"})
     assert clever.holds(document)
     assert read_path("contains(list[].id, 'x')").of(document) is True
+    assert read_path("list[0:1]").of(document) == [{"id": "x", "n": 1}]
     assert read_path("null || other").of(document) is Nothing.MISSING
 
 
@@ -145,8 +148,15 @@ def test_refused(form: dict[str, Any], words: str) -> None:
 
 
 def test_a_long_path_of_brackets_is_refused_or_read() -> None:
-    with pytest.raises(ValidationError):
-        Condition.model_validate({"path": "(" * 400, "is": 1})
+    with pytest.raises(ValidationError, match="nests too deep"):
+        Condition.model_validate({"path": "(" * 500, "is": 1})
+
+
+@pytest.mark.filterwarnings("ignore:deprecated string literal")
+@given(st.text("ab.[]{}()?*@&|'\"`\\ -019,:<=>!~\x00é", max_size=12))
+def test_any_path_is_read_or_refused(path: str) -> None:
+    with contextlib.suppress(PydanticCustomError):
+        read_path(path).of({"a": {"b": [1]}})
 
 
 @pytest.mark.parametrize(
@@ -157,6 +167,13 @@ def test_a_long_path_of_brackets_is_refused_or_read() -> None:
 def test_patterns_that_could_run_for_minutes_are_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"pattern|regular expression"):
         read_pattern(pattern)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@given(st.text("ab()[]{}?*+|\\^$.:<=!-P019,", max_size=12))
+def test_any_pattern_is_read_or_refused(pattern: str) -> None:
+    with contextlib.suppress(ValueError):
+        read_pattern(pattern).fullmatch("ab" * 20)
 
 
 def test_the_worst_accepted_pattern_ends_soon() -> None:

@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "0001"
 down_revision = None
 
@@ -319,6 +318,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("state_since", sa.DateTime(), nullable=True),
         sa.Column("wanted", sa.String(), nullable=False),
+        sa.Column("why_absent", sa.String(), nullable=False),
         sa.Column("at_pars", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("gate", sa.JSON(), nullable=False),
