@@ -40,6 +40,19 @@ def zone_name(value: str) -> str:
     return value
 
 
+def web_address(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("an address begins with http:// or https://")
+    return value.rstrip("/")
+
+
+def some(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    """pydantic's own check of the length also complains when only an entry is wrong."""
+    if not entries:
+        raise ValueError("needs at least one entry")
+    return entries
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Zone = Annotated[str, AfterValidator(zone_name)]
 
@@ -109,7 +122,7 @@ class SourceConfig(Frozen):
     """One LRS to poll."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
-    endpoint: Annotated[str, Field(pattern=r"^https?://")]
+    endpoint: Annotated[str, AfterValidator(web_address)]
     product: quirks.Product = "other"  # its known needs become the defaults below
     login: Login
     version: Literal["1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0"] = "1.0.3"
@@ -185,7 +198,6 @@ class ValidationConfig(Frozen):
 
     strict: bool = False
     recheck: Duration = timedelta(hours=1)
-    warn_after: Annotated[str, Field(pattern=r"^\d{2}-\d{2}$")] = "03-31"
 
 
 class StoreConfig(Frozen):
@@ -220,8 +232,8 @@ class LogConfig(Frozen):
 class Config(Frozen):
     """The whole of config.yaml."""
 
-    providers: Annotated[tuple[ProviderConfig, ...], Field(min_length=1)]
-    sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
+    providers: Annotated[tuple[ProviderConfig, ...], AfterValidator(some)]
+    sources: Annotated[tuple[SourceConfig, ...], AfterValidator(some)]
     mappings: Path = Path("mappings")
     learners: LearnersConfig = LearnersConfig()
     pars: ParsConfig = ParsConfig()

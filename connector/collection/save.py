@@ -63,7 +63,7 @@ def _row(read: Read, now: datetime) -> dict[str, Any]:
 
 
 def _link(session: Session, keys: list[str]) -> int:
-    """Point each new statement whose content is already known, from any source, to the oldest one."""
+    """Point each new statement whose content is already known, from any source, to the first one met."""
     if not keys:
         return 0
     repeated = session.exec(

@@ -16,6 +16,7 @@ from connector.pars import vocabulary
 from connector.records import Actor, Completion, CreditOffer, Frozen, Ignored, Problem, RemsAnswers, Statement
 
 _LONGEST_ANSWER = 100
+_LONGEST_REASON = 500
 
 
 class Judged(Frozen):
@@ -82,19 +83,20 @@ def _first_failed(active: ActiveRule, document: Any) -> Condition | None:
 
 def _ignored(active: ActiveRule, document: Any) -> Ignored:
     failed = _first_failed(active, document)
-    return _ignored_because(active, _reason(failed.look(document, strict=True)) if failed else "another verb or object")
+    return _ignored_because(active, _reason(failed, document) if failed else "another verb or object")
 
 
 def _ignored_because(active: ActiveRule, reason: str) -> Ignored:
-    return Ignored(rule=active.rule.name, rule_hash=active.hash, reason=reason)
+    return Ignored(rule=active.rule.name, rule_hash=active.hash, reason=reason[:_LONGEST_REASON])
 
 
-def _reason(seen: Seen) -> str:
-    """The condition that failed in words; of a group the first line that failed, or all of them."""
-    if seen.parts and seen.condition.startswith("all"):
-        return _reason(next(part for part in seen.parts if not part.holds))
-    if seen.parts:
-        return "none of these: " + ", or ".join(_reason(part) for part in seen.parts[:5])
+def _reason(failed: Condition, document: Any) -> str:
+    """The condition that failed in words; of `all` the first line that failed, of `any` every line."""
+    if failed.all_:
+        return _reason(next(part for part in failed.all_ if not part.holds(document)), document)
+    if failed.any_:
+        return "none of these: " + ", or ".join(_reason(part, document) for part in failed.any_)
+    seen = failed.look(document, strict=True)
     return f"not met: {seen.condition} (seen: {seen.value})"
 
 

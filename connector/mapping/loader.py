@@ -29,7 +29,7 @@ class Defaults:
         return rule.provider or (next(iter(self.providers)) if len(self.providers) == 1 else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ActiveRule:
     """A rule with its file, its hash and the provider that it reports for."""
 

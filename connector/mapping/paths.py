@@ -125,15 +125,17 @@ def _is_personal(node: dict[str, Any]) -> bool:
 
 
 def shown(value: Any, query: Query, *, strict: bool) -> str:
-    """`value` in words for a screen; with `strict`, for tables and logs, texts from public places only."""
+    """`value` in words for a screen; with `strict`, for tables and logs, no text or id that may be about a person."""
     if isinstance(value, Nothing):
         return value.value
     if value is None or isinstance(value, bool):
         return str(value).lower().replace("none", "null")
     if query.is_personal:
         return "a hidden value"
+    if strict and not query.is_public and (isinstance(value, str) or "extensions" in query.keys):
+        return "another text" if isinstance(value, str) else "another value"  # an extension may hold an NPI
     if isinstance(value, str):
-        return _quoted(value) if query.is_public or not strict else "another text"
+        return _quoted(value)
     return str(value)[:_LONGEST_SHOWN] if isinstance(value, int | float | Decimal) else "a list or block"
 
 

@@ -10,9 +10,7 @@ from typing import Any
 
 LONGEST_PATTERN = 500
 LONGEST_TEXT = 500
-MOST_WAYS = (
-    LONGEST_TEXT + 1
-) ** 3  # as many ways to read a text as three open repeats have over 500 characters: below a second
+MOST_WAYS = (LONGEST_TEXT + 1) ** 3  # what three open repeats can make of 500 characters: below a second
 _REPEATS = (names.MAX_REPEAT, names.MIN_REPEAT)
 
 

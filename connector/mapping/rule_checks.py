@@ -118,8 +118,8 @@ def _includes(wide: Rule, narrow: Rule) -> bool:
 
 
 def _rest(rule: Rule) -> frozenset[str]:
-    """What a rule asks beyond verb and object."""
-    rest = (one for one in rule.when if one.pins(VERB_ID) is None and one.pins(OBJECT_ID) is None)
+    """What a rule asks beyond verb and object; a group may ask more than the verbs or objects that it names."""
+    rest = (one for one in rule.when if one.parts or (one.pins(VERB_ID) is None and one.pins(OBJECT_ID) is None))
     return frozenset(one.model_dump_json(by_alias=True, exclude_defaults=True) for one in rest)
 
 

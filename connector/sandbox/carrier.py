@@ -116,6 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.open.add(self.connection)
+        if self.server.stopping.is_set():  # accepted as the door closed: `stop` has not seen this one
+            _close(self.connection)
 
     def finish(self) -> None:
         self.server.open.discard(self.connection)

@@ -110,8 +110,9 @@ class Lrs:
     def query(self, query: Query) -> Page:
         """One page, newest first unless `ascending`; voided and not yet visible statements are not there."""
         with self._lock:
-            limit = min(query.limit or self.page_limit, self.page_limit)
-            matching = (row for row in self._walk(query) if self._is_shown(row) and self._matches(row, query.filter))
+            limit, now = min(query.limit or self.page_limit, self.page_limit), self.now()
+            shown = (row for row in self._walk(query) if row.visible_at <= now and row.statement_id not in self._voided)
+            matching = shown if query.filter.is_empty else (row for row in shown if self._matches(row, query.filter))
             rows = tuple(itertools.islice(matching, limit))
             rest = next(matching, None)
             return Page(rows, replace(query, after=rows[-1]) if rest and rows else None)
@@ -194,22 +195,26 @@ class Lrs:
         high = min(high, bisect.bisect_left(self._rows, query.after)) if query.after else high
         return (self._rows[at] for at in range(high - 1, low - 1, -1))
 
-    def _is_shown(self, row: Row) -> bool:
-        return row.visible_at <= self.now() and row.statement_id not in self._voided
-
     def _matches(self, row: Row, wanted: Filter) -> bool:
         """A statement that refers to a matching one matches too."""
         seen: set[str] = set()
         while row.statement is not None:
             if wanted.matches(row.statement):
                 return True
-            target = row.statement.get("object", {})
-            reference = str(target.get("id", "")).lower() if target.get("objectType") == "StatementRef" else ""
+            reference = _reference(row.statement)
             if reference in seen or reference not in self._by_id:
                 return False
             seen.add(reference)
             row = self._by_id[reference]
-        return wanted.is_empty
+        return False
+
+
+def _reference(statement: dict[str, Any]) -> str:
+    """The id of the statement it refers to, or nothing; a planted statement may have any object."""
+    about = statement.get("object")
+    if not isinstance(about, dict) or about.get("objectType") != "StatementRef":
+        return ""
+    return str(about.get("id", "")).lower()
 
 
 def _essence(statement: dict[str, Any]) -> bytes:

@@ -57,6 +57,7 @@ class LrsApp:
 
     def act(self, request: Request) -> Response:
         operation = self.operation(request)
+        self.control.pars.tick()
         if operation == "control":
             return self.control.act(request)
         try:

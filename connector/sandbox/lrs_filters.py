@@ -27,7 +27,7 @@ class Filter:
     def matches(self, statement: Mapping[str, Any]) -> bool:
         try:
             return self._matches(statement)
-        except (AttributeError, TypeError):
+        except (AttributeError, LookupError, TypeError):
             return False  # a planted statement may be anything: it matches no filter
 
     def _matches(self, statement: Mapping[str, Any]) -> bool:

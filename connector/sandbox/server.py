@@ -75,8 +75,9 @@ class Sandbox:
     def load(self) -> None:
         """Fill the LRS with the world's statements, the odd ones included."""
         self.post(self.world.statements())
-        for raw in self.world.lax_statements():
-            self.lrs.plant(raw)
+        now = self.lrs.now()
+        for raw in self.world.lax_statements(now):
+            self.lrs.plant(raw, now)
 
     def post(self, statements: list[dict[str, Any]]) -> list[str]:
         """Store statements as a sender would, judged alike; their ids."""

@@ -56,10 +56,11 @@ class World:
         """What the senders have sent, in the order of sending."""
         return [*self._moodle(), *self._cmi5(), *self._others()]
 
-    def lax_statements(self) -> list[bytes]:
-        """What a strict LRS refuses and a lax one holds: to be planted."""
-        nina = self.people["nkowalska"]
-        return [json.dumps(sends.grassblade_quiz(nina, "diabetes-update", "Diabetes Update")).encode()]
+    def lax_statements(self, stored: datetime) -> list[bytes]:
+        """What a strict LRS refuses and a lax one holds, as that one would show it: to be planted."""
+        quiz = sends.grassblade_quiz(self.people["nkowalska"], "diabetes-update", "Diabetes Update")
+        stamp = stored.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return [json.dumps(quiz | {"id": sends.named("lax/quiz"), "timestamp": stamp, "stored": stamp}).encode()]
 
     def late_statements(self) -> list[Json]:
         """What comes after the first run has reported: the LMS voids a completion that was confirmed."""

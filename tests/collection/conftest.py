@@ -13,6 +13,7 @@ from connector.config import Config, SourceConfig
 from connector.store.session import Store
 from tests.collection.settings import PASSWORD_IN, config_for, source_for
 
+
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv(PASSWORD_IN, "rehearsal-lrs-password")

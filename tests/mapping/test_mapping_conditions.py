@@ -206,7 +206,7 @@ def test_values_from_personal_places_are_never_shown() -> None:
 def test_what_is_shown() -> None:
     document = {
         "verb": {"id": "v" * 300},
-        "context": {"platform": "Moodle"},
+        "context": {"platform": "Moodle", "extensions": {"npi": 1234567893}},
         "result": {"score": {"raw": 5}, "x": None},
     }
 
@@ -217,6 +217,8 @@ def test_what_is_shown() -> None:
     assert seen("context.platform", strict=True) == "another text"
     assert seen("result.score.raw", strict=True) == "5"
     assert seen("result.x", strict=True) == "null"
+    assert seen("context.extensions.npi", strict=True) == "another value"
+    assert seen("context.extensions.npi", strict=False) == "1234567893"
     assert seen("result", strict=True) == "a list or block"
     assert seen("verb.id", strict=True) == '"' + "v" * 120 + '"…'
     assert seen("result.none", strict=True) == "nothing"

@@ -220,6 +220,13 @@ def test_overlaps(tmp_path: Path) -> None:
         for both in ([make.rule("a", general), make.rule("b", about("urn:x"))],
                      [make.rule("a", about("urn:x", passed)), make.rule("b", general)]):  # fmt: skip
             assert [finding.code for finding in make.refused(make.text(*both))] == ["mapping.overlap"]
+    grouped = (
+        "[{path: verb.id, is: completed}, {all: [{path: object.id, is: 'urn:x'}, {path: result.success, is: false}]}]"
+    )
+    assert [
+        code
+        for code, *_ in warnings(tmp_path, make.text(make.rule("a", grouped), make.rule("b", about("urn:x", passed))))
+    ] == ["mapping.overlap"]
     for fine in (
         make.text(make.rule("a", prefix), make.rule("b", about("https://x"))),
         make.text(make.rule("a", about("urn:x")), make.rule("b", about("urn:y"))),

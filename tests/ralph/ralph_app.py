@@ -1,8 +1,8 @@
 """Ralph's web application over its file backend, with the three faults mended that make 5.1.0 unusable as an LRS.
 
 Runs in Ralph's own environment. As shipped, the backend opens its file to create it, so that only the first batch is
-ever stored; it compares the text of a stored verb or activity with an object, so that these filters match nothing; and it
-rewrites its whole history file on each call.
+ever stored; it compares the text of a stored verb or activity with an object, so that these filters match nothing;
+and it rewrites its whole history file on each call.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -100,8 +100,8 @@ class Paper:
 
 def document(reports: str, namespaces: str = NAMESPACES, prolog: str = "") -> bytes:
     return (
-        f"{prolog}<ACCMELearnerReports><ActivityReports {namespaces}><DateTimeCreated>{TODAY}T08:00:00</DateTimeCreated>"
-        f"{reports}</ActivityReports></ACCMELearnerReports>"
+        f"{prolog}<ACCMELearnerReports><ActivityReports {namespaces}>"
+        f"<DateTimeCreated>{TODAY}T08:00:00</DateTimeCreated>{reports}</ActivityReports></ACCMELearnerReports>"
     ).encode()
 
 
@@ -274,8 +274,7 @@ def _read_json(response: httpx.Response) -> Reply:
 CME_PAPER = Paper()
 MOC_CREDIT = Credit("ccid:cme.example.org:ben-moc", "ABIM", "410106", "Medical Knowledge", "2.00")
 MOC_PAPER = Paper(
-    (replace(MOC_CREDIT, credit_id="ccid:cme.example.org:ben-cme", domain="NPI", identifier=npi(106), certification=CME),
-     MOC_CREDIT),
+    (Credit("ccid:cme.example.org:ben-cme", "NPI", npi(106), CME, "2.00"), MOC_CREDIT),
     given="Ben", family="Achebe", birth="1904-03-21", activity="203512346",
 )  # fmt: skip
 REMS_PAPER = RemsPaper()

@@ -1,0 +1,43 @@
+# Two commands do everything on a fresh machine with Python 3.11+ and make:  make demo   make test
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test lint bench clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s ':'
+
+demo: .venv/run ## rehearse the whole job on invented data
+	@$(BIN)/pars-connector demo
+
+test: .venv/dev ## every test, with branch coverage of the pure parts
+	@$(BIN)/python -m tests.ralph.install
+	@$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+lint: .venv/dev ## format, lint, types and who may import whom
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: .venv/dev ## statements a second, beside two bare loops over the same pages
+	@$(BIN)/python -m tests.bench.bench_collect
+
+clean: ## everything that make and the tests have made
+	rm -rf .venv .cache .demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@echo "setting up .venv: about a minute, once"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run: .venv/python pyproject.toml constraints.txt
+	@$(BIN)/pip install --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/dev: .venv/run
+	@$(BIN)/pip install --constraint constraints.txt --editable '.[postgres,dev]'
+	@touch $@
