@@ -28,8 +28,9 @@ def chain(lrs: Pages, query: Query) -> Generator[Page]:
     A `more` that expired starts the chain again: pages come twice, which the memory of ids makes harmless.
     """
     restarts = 0
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="lrs-page") as fetcher:
-        guard = _Guard()
+    guard = _Guard()
+    fetcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lrs-page")
+    try:
         coming: Future[Page] | None = fetcher.submit(lrs.page, query)
         while coming:
             try:
@@ -44,6 +45,8 @@ def chain(lrs: Pages, query: Query) -> Generator[Page]:
             guard.passed(page)
             coming = fetcher.submit(lrs.follow, page.more) if page.more else None
             yield page
+    finally:
+        fetcher.shutdown(wait=False, cancel_futures=True)  # who leaves early does not wait for a page nobody reads
 
 
 class _Guard:

@@ -115,8 +115,8 @@ def _row(session: Session, source: SourceConfig) -> Source:
 
 
 def _lease_length(source: SourceConfig) -> timedelta:
-    """Longer than one page can take: it is renewed with each."""
-    return source.timeout * 2 + timedelta(seconds=60)
+    """Longer than one page can take, five minutes of dripping included: it is renewed with each."""
+    return source.timeout * 2 + timedelta(minutes=6)
 
 
 @dataclass
@@ -127,6 +127,7 @@ class _Reading:
     source: SourceConfig
     counts: Counts
     progress: Progress | None
+    sweeping: bool = False
 
     def begin(self, lrs: LrsClient, config: Config) -> Source:
         """The row as this chain finds it, its starting point written at first use."""
@@ -141,8 +142,8 @@ class _Reading:
         return row
 
     def follow(self, lrs: LrsClient, began: Source) -> None:
-        sweeping = began.next_sweep_at is not None and began.next_sweep_at <= datetime.now(UTC)
-        query = Query(cursor.since(began.high_water, _look_back(self.source, sweeping=sweeping)), self.source.page)
+        self.sweeping = began.next_sweep_at is not None and began.next_sweep_at <= datetime.now(UTC)
+        query = Query(cursor.since(began.high_water, self._look_back()), self.source.page)
         seen: cursor.Chain | None = None
         with closing(reader.chain(lrs, query)) as pages:
             for page in pages:
@@ -153,6 +154,10 @@ class _Reading:
                 self._save(page, reads, seen)
                 if self.progress:
                     self.progress(self.counts)
+
+    def _look_back(self) -> timedelta:
+        usual = self.source.look_back if self.source.cursor_field == "timestamp" else self.source.overlap
+        return max(usual, self.source.sweep) if self.sweeping else usual
 
     def _statement(self, raw: bytes) -> Read:
         return read(raw, self.source.name, registration_is_session=self.source.registration == "session")
@@ -166,8 +171,17 @@ class _Reading:
             done = save.page(session, self.source.name, wanted, now=now)
             leases.lease(row, OWNER, now=now, length=_lease_length(self.source))
             if not page.more:
-                _finish(session, self.source, row, seen, now)
+                self._finish(row, seen, now)
+                circuit.recover(session, row, now=now)
         self.counts.update({"read": len(reads), "early": len(reads) - len(wanted), **done})
+
+    def _finish(self, row: Source, seen: cursor.Chain, now: datetime) -> None:
+        row.high_water = cursor.advance(row.high_water, seen)
+        row.consistent_through = seen.consistent_through
+        row.last_success_at = now
+        if self.sweeping or row.next_sweep_at is None:
+            row.next_sweep_at = now + SWEEP_EVERY[self.source.cursor_field]
+        leases.free(row)
 
 
 def _start(said: date | Literal["now"], zone: ZoneInfo, lrs: LrsClient) -> datetime:
@@ -184,24 +198,9 @@ def _start(said: date | Literal["now"], zone: ZoneInfo, lrs: LrsClient) -> datet
     return server_date
 
 
-def _look_back(source: SourceConfig, *, sweeping: bool) -> timedelta:
-    usual = source.look_back if source.cursor_field == "timestamp" else source.overlap
-    return max(usual, source.sweep) if sweeping else usual
-
-
 def _before_start(one: Read, start: datetime | None) -> bool:
     stored = one.statement.stored
     return start is not None and stored is not None and stored < start
-
-
-def _finish(session: Session, source: SourceConfig, row: Source, seen: cursor.Chain, now: datetime) -> None:
-    row.high_water = cursor.advance(row.high_water, seen)
-    row.consistent_through = seen.consistent_through
-    row.last_success_at = now
-    if row.next_sweep_at is None or row.next_sweep_at <= now:
-        row.next_sweep_at = now + SWEEP_EVERY[source.cursor_field]
-    leases.free(row)
-    circuit.recover(session, row, now=now)
 
 
 def _give_back(store: Store, source: SourceConfig) -> None:

@@ -14,7 +14,8 @@ LEVELS = 64
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _SCALAR = rb'[^\s"\[\]{},:]++'
 _SPACE = re.compile(rb"[ \t\r\n]*+")
-_TOKEN = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
+# The last quote may be missing: a string that was cut off is one token, and is not tried again from each quote inside.
+_TOKEN = re.compile(_STRING + rb"?|[\[\]{}]", re.DOTALL)
 
 
 def _nested(levels: int) -> bytes:

@@ -21,6 +21,8 @@ from connector.records import Actor, ActorKey, Problem, Statement
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
 MOST_BYTES = 512 * 1024
 """A statement is 1 to 4 kB; a larger one is an attachment in disguise, or an attack."""
+MOST_KEY = 500
+"""Characters of an identifier; PostgreSQL indexes no more than 2,704 bytes."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
@@ -88,7 +90,7 @@ def actor_key(actor: Any) -> ActorKey:
         raise _NotUsableError("lrs.bad_actor", "actor", f"the actor has {len(found)} identifiers, not exactly one")
     name, value = found[0]
     key = _IDENTIFIERS[name](value)
-    if not key:
+    if not 0 < len(key) <= MOST_KEY:
         raise _NotUsableError("lrs.bad_actor", f"actor.{name}", "the actor's identifier is empty or of a wrong form")
     return ActorKey(f"{name}:{key}")
 

@@ -1,4 +1,8 @@
-"""Stops a source or a channel on an outage and starts it again: said once when it stops, once when it recovers."""
+"""Stops a source or a channel on an outage and starts it again: said once when it stops, once when it recovers.
+
+A row's `code` outlives its stop while it is *on trial*: closed again because PARS answers, not yet proven by what made
+it stop. A channel whose saves fail while its reads work would otherwise stop and recover, line by line, for ever.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +25,14 @@ def stop(
     session: Session, row: Channel | Source, error: ConnectorError, *, now: datetime, first: timedelta, most: timedelta
 ) -> None:
     """Open the circuit after a failure; nothing is parked, the rows stay where they are."""
-    was_closed, other_reason = row.circuit == "closed", row.code != error.code
+    is_news = row.code != error.code
+    if isinstance(row, Channel) and not row.code:
+        row.opened_at = now
     row.failures += 1
     row.circuit, row.code = "open", error.code
     row.next_at = now + _pause(error, row.failures, first, most)
     session.add(row)
-    if was_closed or other_reason:
+    if is_news:
         _say(session, row, "stopped", error.code, now)
         log.warning(
             f"{_subject(row)}.stopped",
@@ -38,11 +44,17 @@ def stop(
         )
 
 
+def try_again(session: Session, row: Channel) -> None:
+    """Let work flow on trial: the same failure again is no news, a success is the recovery."""
+    row.circuit, row.next_at = "closed", None
+    session.add(row)
+
+
 def recover(session: Session, row: Channel | Source, *, now: datetime) -> None:
     """Close the circuit after a success; says so once."""
     if row.circuit == "closed" and not row.failures:
         return
-    said = row.circuit == "open"
+    said = bool(row.code)
     row.circuit, row.code, row.failures, row.next_at = "closed", "", 0, None
     session.add(row)
     if said:
@@ -57,9 +69,9 @@ def back_off(attempt: int, first: timedelta, most: timedelta) -> timedelta:
 
 
 def _pause(error: ConnectorError, failures: int, first: timedelta, most: timedelta) -> timedelta:
-    if isinstance(error, RetryLater) and error.wait is not None:
-        return timedelta(seconds=error.wait)
-    return back_off(failures, first, most)
+    """Never less than Retry-After asks for; and a `Retry-After: 0` is no reason to knock without a pause."""
+    asked_for = error.wait if isinstance(error, RetryLater) and error.wait is not None else 0
+    return max(timedelta(seconds=asked_for), back_off(failures, first, most))
 
 
 def _subject(row: Channel | Source) -> str:

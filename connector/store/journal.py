@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from connector.records import Outcome, Payload, Reply
 from connector.store.tables import Channel, Credit, Submission, SubmissionCredit
+
+Action = Literal["add", "delete"]
 
 
 def write(
     session: Session,
     channel: Channel,
-    action: Literal["add", "delete"],
+    action: Action,
     payload: Payload,
     credits_: Sequence[Credit],
     now: datetime,
@@ -53,8 +55,15 @@ def outcome(session: Session, row: Submission, credit: Credit, said: Outcome) ->
     session.add(line)
 
 
-def doubtful_saves(session: Session, credit: Credit) -> int:
-    """How many saves of this credit drew no readable answer: three park it for a person."""
+def doubtful(session: Session, credit: Credit, action: Action) -> int:
+    """How many saves of this credit settled nothing: no readable answer, none at all because the process died, an
+    *already exists* or a *no such credit* that asking did not confirm. Three park it for a person.
+    """
+    verdicts = ("unreadable", "exists") if action == "add" else ("unreadable", "refused")
     lines = select(SubmissionCredit).join(Submission, col(Submission.id) == col(SubmissionCredit.submission_id))
-    found = lines.where(SubmissionCredit.credit_pk == credit.id, SubmissionCredit.verdict == "unreadable")
+    found = lines.where(
+        SubmissionCredit.credit_pk == credit.id,
+        Submission.action == action,
+        or_(col(SubmissionCredit.verdict).in_(verdicts), col(Submission.answered_at).is_(None)),
+    )
     return len(session.exec(found).all())

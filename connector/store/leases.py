@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import IO, Protocol, Self
@@ -10,9 +11,10 @@ from typing import IO, Protocol, Self
 from sqlalchemy import Connection, text
 
 from connector.errors import NeedsOperator
-from connector.store.session import Store
+from connector.store.session import Store, unwritable
 
 _ADVISORY_KEY = 0x70617273  # "pars": every daemon on one PostgreSQL shares it
+_PATIENCE = 1.0  # seconds: `is_running` holds the file's lock for the blink of its question
 
 
 class RunLock:
@@ -29,17 +31,15 @@ class RunLock:
     def take(self) -> bool:
         """True when this process now holds the lock."""
         if self._store.path is None:
-            self._connection = self._store.engine.connect()
+            self._connection = _own_connection(self._store)
             self._connection.execute(text("SELECT pg_advisory_lock_shared(:key)"), {"key": _ADVISORY_KEY})
             return True
-        self._file = self._store.path.with_name(self._store.path.name + ".lock").open("a", encoding="utf-8")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            self._file = None
-            return False
-        return True
+        ends = time.monotonic() + _PATIENCE
+        self._file = _locked(self._store, fcntl.LOCK_EX)
+        while self._file is None and time.monotonic() < ends:
+            time.sleep(0.05)
+            self._file = _locked(self._store, fcntl.LOCK_EX)
+        return self._file is not None
 
     def release(self) -> None:
         if self._file is not None:
@@ -65,11 +65,43 @@ class RunLock:
 
 
 def is_running(store: Store) -> bool:
-    """Does a daemon (or `once`) hold the run lock of this SQLite store?"""
-    probe = RunLock(store)
-    taken = probe.take()
-    probe.release()
-    return not taken
+    """Does a daemon (or `once`) hold the run lock of this store?"""
+    if store.path is None:
+        question = text("SELECT pg_try_advisory_lock(:key)")  # exclusive: no while anybody holds it shared
+        connection = _own_connection(store)
+        try:
+            return not connection.execute(question, {"key": _ADVISORY_KEY}).scalar()
+        finally:
+            connection.close()
+    file = _locked(store, fcntl.LOCK_SH)  # shared: two who ask do not take each other for a daemon
+    if file is not None:
+        file.close()
+    return file is None
+
+
+def _locked(store: Store, how: int) -> IO[str] | None:
+    """The lock file with the lock on it, or None when another process has it."""
+    assert store.path is not None  # noqa: S101 - asked for SQLite only
+    try:
+        file = store.path.with_name(store.path.name + ".lock").open("a", encoding="utf-8")
+    except OSError as error:
+        raise unwritable(str(store.path)) from error
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def _own_connection(store: Store) -> Connection:
+    """A connection outside the pool and without a transaction: closing it lets go of the lock, holding it costs the
+    server no snapshot.
+    """
+    with store.plainly():
+        connection = store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()
+        return connection
 
 
 class Leased(Protocol):

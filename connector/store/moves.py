@@ -20,9 +20,11 @@ def allowed(credit: Credit, target: State) -> bool:
     source = State(credit.state)
     if (source, target) not in MOVES:
         return False
+    if target is State.SENDING:
+        return credit.wanted == "present" and credit.at_pars != "yes"
     if target is State.WITHDRAWING:
         return credit.at_pars != "no"
-    if target is State.HELD and source in (State.REFUSED, State.UNMATCHED):
+    if target is State.HELD and source in (State.REFUSED, State.UNMATCHED, State.CLOSED):
         return credit.at_pars == "no"
     if (source, target) == (State.IN_DOUBT, State.READY):
         return credit.wanted == "present" and credit.negatives >= NEGATIVES
@@ -33,6 +35,7 @@ def move(
     session: Session, credit: Credit, target: State, *, now: datetime, code: str = "", by: str = "pipeline"
 ) -> None:
     """Move a credit and write its event, in the caller's transaction. Raises IllegalMove."""
+    _still_there(session, credit)
     if not allowed(credit, target):
         raise IllegalMove(f"{credit.state} -> {target} (credit {credit.id})")
     note(session, credit, "moved", now=now, code=code, by=by, to=target)
@@ -41,6 +44,16 @@ def move(
     credit.reason = code
     credit.next_at = None
     session.add(credit)
+
+
+def _still_there(session: Session, credit: Credit) -> None:
+    """On PostgreSQL another daemon may have moved the row since it was read: its state is read again under its lock."""
+    if session.get_bind().dialect.name == "sqlite" or credit.id is None:
+        return  # SQLite's write transaction is alone from its first statement on
+    seen = credit.state
+    session.refresh(credit, ["state"], with_for_update=True)
+    if credit.state != seen:
+        raise IllegalMove(f"{seen} became {credit.state} meanwhile (credit {credit.id})")
 
 
 def note(

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,19 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlmodel import Session
 
 from connector.errors import ConfigError, RetryLater
 
 BUSY_SECONDS = 30
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class StoreUnavailable(RetryLater):
+    """The database does not answer: nobody's channel or source is to blame."""
 
 
 class Store:
@@ -36,34 +40,38 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
+        self.url = _parse(url)
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.stopping = threading.Event()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = Path(self.url.database or "") if self.is_sqlite else None
         if self.path is not None:
             _make_folder(self.path)
-        self.engine = create_engine(self.url, hide_parameters=True, pool_pre_ping=not self.is_sqlite)
+        self.engine = _engine(self.url)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _tune)
             event.listen(self.engine, "begin", _begin)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        with _plainly(self.url.render_as_string()), Session(self.engine, expire_on_commit=False) as session:
+        with self.plainly(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an exception."""
         engine = self.engine.execution_options(immediate=True)
-        with _plainly(self.url.render_as_string()), Session(engine, expire_on_commit=False) as session, session.begin():
+        with self.plainly(), Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def plainly(self) -> AbstractContextManager[None]:
+        """The engine's own errors inside become ours."""
+        return _plainly(self.url.render_as_string())
 
     def upgrade(self) -> bool:
         """Bring the schema to this version; True when something changed. Raises ConfigError for a newer store."""
         engine = self.engine.execution_options(immediate=True)
-        with _plainly(self.url.render_as_string()), engine.connect() as connection:
+        with self.plainly(), engine.connect() as connection:
             script = ScriptDirectory(str(MIGRATIONS))
             current = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
@@ -83,6 +91,28 @@ class Store:
         self.engine.dispose()
 
 
+def _parse(url: str) -> URL:
+    """A plain `postgresql://` means psycopg 3, the one driver we come with."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "config.store_url", "store.url is no database address", "write it as sqlite:///path/to/pars-connector.db"
+        ) from None
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        return create_engine(url, hide_parameters=True, pool_pre_ping=url.get_backend_name() != "sqlite")
+    except ImportError:
+        raise ConfigError(
+            "config.store_driver",
+            f"the driver for {url.drivername} is not installed",
+            "for PostgreSQL: pip install 'pars-connector[postgres]'",
+        ) from None
+
+
 def _alembic(connection: Connection) -> AlembicConfig:
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -94,7 +124,7 @@ def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(str(path)) from error
+        raise unwritable(str(path)) from error
 
 
 def _tune(connection: sqlite3.Connection, _record: Any) -> None:
@@ -123,11 +153,18 @@ def _plainly(url: str) -> Iterator[None]:
     except OperationalError as error:
         text = str(error.orig).lower()
         if any(word in text for word in ("readonly", "read-only", "unable to open", "permission")):
-            raise _unwritable(url) from None
-        raise RetryLater("store.unavailable", f"the store does not answer: {type(error.orig).__name__}") from None
+            raise unwritable(url) from None
+        raise StoreUnavailable(
+            "store.unavailable", f"the store does not answer: {type(error.orig).__name__}"
+        ) from None
+    except DatabaseError as error:
+        if "not a database" not in str(error.orig).lower():
+            raise
+        hint = "name another file in store.url, or restore this one from its backup"
+        raise ConfigError("config.store_damaged", "the store's file is no database", hint, where=url) from None
 
 
-def _unwritable(url: str) -> ConfigError:
+def unwritable(url: str) -> ConfigError:
     return ConfigError(
         "config.store_unwritable",
         "the store cannot be written",

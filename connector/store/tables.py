@@ -56,7 +56,7 @@ class Channel(SQLModel, table=True):
     kind: str  # xml-service, json-service, ...
     circuit: str = "closed"  # closed: sending; open: stopped, probed at next_at
     failures: int = 0
-    code: str = ""  # why it is open
+    code: str = ""  # why it is open; while it is closed: on trial after that
     opened_at: datetime | None = _when()
     next_at: datetime | None = _when()
     last_word_at: datetime | None = _when()
@@ -285,10 +285,11 @@ class Credit(SQLModel, table=True):
     negatives: int = 0  # answers "not there" in a row
     first_negative_at: datetime | None = _when()
     asked: int = 0
+    asked_at: datetime | None = _when()  # PARS's last answer to "do you hold it?"
     supersedes: int | None = Field(default=None, foreign_key="credit.id")
     next_at: datetime | None = _when()
     first_sent_at: datetime | None = _when()
-    lease_owner: str = ""
+    lease_owner: str = ""  # process and submission
     lease_until: datetime | None = _when()
     created_at: datetime | None = _when()
 

@@ -1,6 +1,6 @@
 """Statements a second from a local LRS into the store, beside a bare loop and tincan's client over the same pages.
 
-    python -m tests.bench.bench_collect [--statements 20000] [--rounds 5] [--json FILE]
+    python -m tests.bench.bench_collect [--statements 20000] [--rounds 3] [--json FILE]
 
 All contenders read the same prepared pages from a server in another process, in turn, round after round; the table
 shows medians. The bare loop and tincan keep nothing: the loop is the ceiling. Figures of different machines do not
@@ -111,7 +111,7 @@ def table(speeds: dict[str, float], title: str) -> Table:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--statements", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, default=ROOT / ".cache" / "bench" / "collect.json")
     asked = parser.parse_args()
     os.environ.setdefault(PASSWORD_IN, "bench")

@@ -195,6 +195,21 @@ def test_a_sweep_reads_further_back_now_and_then(
     assert asked[2] == since
 
 
+def test_a_sweep_that_falls_due_during_a_reading_is_not_forgotten(store: Store, configure: Configure) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+
+        def in_the_meantime(_asked: object) -> Said:
+            if len(lrs.asked) == 2:
+                clock.shift(timedelta(days=2))
+            return page([raw(moodle(1))])
+
+        with FakeLrs(in_the_meantime) as lrs:
+            config, source = configure(lrs.endpoint)
+            for _ in range(3):
+                stage.collect(store, config, source)
+    assert "since=2026-02-22T09" in queries(lrs)[2]
+
+
 def failing(said: Said) -> FakeLrs:
     return FakeLrs(in_turn(said))
 

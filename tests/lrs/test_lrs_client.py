@@ -72,6 +72,7 @@ def test_a_page_keeps_each_statement_byte_for_byte() -> None:
 def test_clocks_that_cannot_be_read_are_no_clocks() -> None:
     found = ask(in_turn(page(consistent_through="soon", date=None)))
     assert (found.consistent_through, found.server_date) == (None, None)
+    assert ask(in_turn(page(date="Fri, 31 Dec 9999 23:59:59 -1200"))).server_date is None
     found = ask(in_turn(page(date="Sun, 01 Mar 2026 09:30:00 -0000")))
     assert found.server_date == datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 

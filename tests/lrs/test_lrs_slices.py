@@ -81,6 +81,12 @@ def test_what_is_no_result_is_refused_without_being_quoted(page: bytes) -> None:
     assert "html" not in str(caught.value)
 
 
+def test_a_page_cut_off_inside_a_string_of_quotes_is_refused_at_once() -> None:
+    """Trying again from each quote would take hours."""
+    with pytest.raises(UnreadablePageError):
+        split(b'{"statements":[{"a":"' + b'\\"' * 500_000)
+
+
 def test_nesting_is_counted_exactly() -> None:
     deepest = b"[" * slices.LEVELS + b"]" * slices.LEVELS
     assert not slices.too_deep(deepest)

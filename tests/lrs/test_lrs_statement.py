@@ -81,6 +81,7 @@ def test_an_actor_has_one_normal_key(actor: dict[str, Any], key: str) -> None:
         ({"account": {"homePage": "https://x.org", "name": True}}, "lrs.bad_actor"),
         ({"account": {"homePage": "https://x.org", "name": ""}}, "lrs.bad_actor"),
         ({"account": "https://x.org"}, "lrs.bad_actor"),
+        ({"mbox": "mailto:" + "é" * 501}, "lrs.bad_actor"),
         ({"objectType": "Group", "mbox": "mailto:a@b.org"}, "lrs.group_actor"),
         ({"member": []}, "lrs.group_actor"),
     ],
