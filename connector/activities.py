@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
+from typing import get_args
 
 from sqlmodel import Session
 
 from connector.config import Config, ProviderConfig
 from connector.errors import ConfigError
-from connector.findings import Finding
+from connector.findings import Finding, did_you_mean
 from connector.pars import identifiers
 from connector.pars.vocabulary import BOARDS
+from connector.records import RemsAnswers
 from connector.sheets import SheetRow, read_csv
 from connector.store.session import Store
 from connector.store.tables import ActivityRow
 
 REQUIRED = ("activity_id", "title", "start", "end", "credits")
+REMS_TYPES: tuple[str, ...] = get_args(RemsAnswers.model_fields["type"].annotation)
 OPTIONAL = ("boards", "credit_claim_date", "rems_type", "rems_rpc_id", "format")
 
 
@@ -34,12 +37,12 @@ def read(provider: ProviderConfig) -> list[ActivityRow]:
     """One provider's sheet as rows. Raises ConfigError with every finding, by line and column."""
     assert provider.activities is not None  # noqa: S101 - asked only for providers with a sheet
     found: list[Finding] = []
-    rows = [
-        _activity(provider, row, found) for row in read_csv(provider.activities, required=REQUIRED, optional=OPTIONAL)
-    ]
-    found += _twice(provider.activities, rows)
+    sheet = read_csv(provider.activities, required=REQUIRED, optional=OPTIONAL)
+    rows = [_activity(provider, row, found) for row in sheet]
+    found += _twice(sheet)
     if found:
-        raise ConfigError("config.activities", "\n".join(str(finding) for finding in found))
+        first = found[0]
+        raise ConfigError("config.activities", first.message, first.hint, where=first.where, findings=tuple(found))
     return rows
 
 
@@ -64,7 +67,7 @@ def _activity(provider: ProviderConfig, row: SheetRow, found: list[Finding]) -> 
         credits=_credits(row, found),
         boards=_boards(row, found),
         credit_claim_date=_date(row, "credit_claim_date", found),
-        rems_type=row["rems_type"],
+        rems_type=_rems_type(row, found),
         rems_rpc_id=row["rems_rpc_id"],
     )
 
@@ -83,7 +86,7 @@ def _credits(row: SheetRow, found: list[Finding]) -> Decimal | None:
         amount = Decimal(row["credits"]) if row["credits"] else None
     except InvalidOperation:
         amount = Decimal(-1)
-    if amount is not None and (amount < 0 or amount % Decimal("0.25")):
+    if amount is not None and (not amount.is_finite() or amount < 0 or amount % Decimal("0.25")):
         found.append(row.finding("credits", "activity.bad_credits", "not a number in steps of 0.25"))
         return None
     return amount
@@ -98,15 +101,18 @@ def _boards(row: SheetRow, found: list[Finding]) -> list[str]:
     return codes
 
 
-def _twice(path: Path, rows: list[ActivityRow]) -> list[Finding]:
-    ids = [row.activity_id for row in rows]
-    return [
-        Finding(
-            level="error",
-            code="activity.twice",
-            path=str(path),
-            message=f"activity {one} stands in two rows",
-            hint="keep one row an activity",
-        )
-        for one in sorted({one for one in ids if ids.count(one) > 1})
-    ]
+def _rems_type(row: SheetRow, found: list[Finding]) -> str:
+    """As PARS writes it, or as mapping files may: `opioid-analgesic`."""
+    known = {name.lower(): name for name in REMS_TYPES}
+    text = row["rems_type"]
+    if text and text.replace("-", " ").lower() not in known:
+        hint = did_you_mean(text, known.values()) or "known: " + ", ".join(REMS_TYPES)
+        found.append(row.finding("rems_type", "activity.unknown_rems", "a REMS that PARS does not know", hint))
+    return known.get(text.replace("-", " ").lower(), text)
+
+
+def _twice(rows: Sequence[SheetRow]) -> list[Finding]:
+    first = {row["activity_id"]: row for row in reversed(rows)}
+    again = [row for row in rows if first[row["activity_id"]] is not row]
+    message, hint = "this activity stands in an earlier row too", "keep one row an activity"
+    return [row.finding("activity_id", "activity.twice", message, hint) for row in again]

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import queue
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from types import FrameType
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from connector import pipeline
-from connector.collection import stage as collection
-from connector.config import Config, SourceConfig
-from connector.logs import log
-from connector.records import Counts
+from connector import activities, pipeline
+from connector.config import Config
+from connector.logs import guard_threads, log
 from connector.store.leases import RunLock
 from connector.store.session import Store
 from connector.web.server import HealthServer
 
-GRACE = 8.0  # seconds for what is in flight; ten until whoever sent SIGTERM loses patience
+GRACE = 7.0  # seconds for what is in flight; ten until whoever sent SIGTERM loses patience
 DIGEST = ("mapping", "learners", "validation")
+logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a turn skipped behind a long one is no news
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Daemon:
-    """Everything that runs between `start` and `stop`; `stop` may be called from a signal handler's thread."""
+    """Everything that runs between `start` and `stop`; each job has a thread of its own: none delays another."""
 
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
@@ -47,10 +49,11 @@ class Daemon:
         self._scheduler.add_listener(_say_job_trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         schedule = self._config.schedule
         for source in self._config.sources:
-            self._every(source.every, f"collection:{source.name}", partial(self._collect, source))
-        self._every(schedule.digest, "digest", partial(self._stages, DIGEST))
-        self._every(schedule.submission, "submission", partial(self._stages, ("submission",)))
-        self._every(schedule.reconciliation, "reconciliation", partial(self._stages, ("reconciliation",)))
+            collect = partial(pipeline.collect, self._store, self._config, source)
+            self._every(source.every, f"collection:{source.name}", collect)
+        self._every(schedule.digest, "digest", self._stages(*DIGEST))
+        self._every(schedule.submission, "submission", self._stages("submission"))
+        self._every(schedule.reconciliation, "reconciliation", self._stages("reconciliation"))
         self.health.start()
         self._scheduler.start()
 
@@ -63,7 +66,10 @@ class Daemon:
         self.health.stop()
         return ended
 
-    def _every(self, interval: timedelta, name: str, job: Callable[[], None]) -> None:
+    def _stages(self, *names: str) -> Callable[[], object]:
+        return partial(pipeline.run, self._store, self._config, names)
+
+    def _every(self, interval: timedelta, name: str, job: Callable[[], object]) -> None:
         self._scheduler.add_job(
             self._guarded,
             "interval",
@@ -74,10 +80,10 @@ class Daemon:
             jitter=min(5, int(interval.total_seconds() / 10)) or None,
         )
 
-    def _guarded(self, job: Callable[[], None]) -> None:
-        if self._store.stopping.is_set():
-            return
+    def _guarded(self, job: Callable[[], object]) -> None:
         with self._quiet:
+            if self._store.stopping.is_set():
+                return
             self._busy += 1
         try:
             job()
@@ -87,29 +93,23 @@ class Daemon:
                 self._busy -= 1
                 self._quiet.notify_all()
 
-    def _collect(self, source: SourceConfig) -> None:
-        def one(store: Store, config: Config) -> Counts:
-            return collection.collect(store, config, source)
-
-        pipeline.run_stage(self._store, self._config, f"collection:{source.name}", one)
-
-    def _stages(self, names: tuple[str, ...]) -> None:
-        pipeline.run(self._store, self._config, names)
-
 
 def run(store: Store, config: Config, *, ready: Callable[[Daemon], None] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; the exit code. Raises NeedsOperator when another process holds the run lock."""
+    """Run until SIGTERM or SIGINT; the exit code.
+
+    Raises NeedsOperator when another process holds the run lock, ConfigError when a sheet or every rule is unusable.
+    """
     with RunLock(store):
+        activities.load(config, store)
+        pipeline.check_rules(store, config)
         daemon = Daemon(store, config)
-        asked = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, partial(_on_signal, asked))
+        signals = _signals()
+        guard_threads()
         daemon.start()
         log.info("daemon.started", pid=os.getpid(), port=daemon.health.port, store=store.url.render_as_string())
         if ready:
             ready(daemon)
-        while not asked.wait(timeout=1):
-            pass
+        _wait_for_the_end(signals)
         ended = daemon.stop()
         log.info("daemon.stopped", pid=os.getpid(), state="clean" if ended else "in flight")
         if not ended:
@@ -120,8 +120,18 @@ def run(store: Store, config: Config, *, ready: Callable[[Daemon], None] | None 
     return 0
 
 
-def _on_signal(asked: threading.Event, number: int, _frame: FrameType | None) -> None:
-    asked.set()
+def _signals() -> queue.SimpleQueue[int]:
+    """Signals as they come. The handler only puts them there: an Event's lock or a log line in it could deadlock."""
+    come: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in SIGNALS:
+        signal.signal(number, lambda number, _frame: come.put(number))
+    return come
+
+
+def _wait_for_the_end(signals: queue.SimpleQueue[int]) -> None:
+    while (number := signals.get()) == signal.SIGHUP:
+        hint = "rules and learners are read again by themselves; config.yaml needs a restart"
+        log.info("daemon.hangup", signal="SIGHUP", hint=hint)
     log.info("daemon.stopping", signal=signal.Signals(number).name)
 
 

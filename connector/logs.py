@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -58,7 +59,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 def set_up(*, style: str = "json", level: str = "info") -> None:
     """Send the log to standard error as JSON lines or for a person's eyes."""
-    renderer: Any = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
+    renderer: Any = structlog.processors.JSONRenderer()
+    if style == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -71,6 +74,16 @@ def set_up(*, style: str = "json", level: str = "info") -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_LibraryHandler()], level=logging.WARNING, force=True)
+    logging.captureWarnings(capture=True)  # Python's warnings quote values, pydantic's for one
+
+
+def guard_threads() -> None:
+    """A thread that dies leaves the type of its exception in the log, never a traceback with its text."""
+    threading.excepthook = _thread_died
+
+
+def _thread_died(died: threading.ExceptHookArgs) -> None:
+    log.error("thread.died", where=died.thread.name if died.thread else "", error=died.exc_type.__name__)
 
 
 def only_allowed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -21,6 +21,9 @@ SOURCE_UP = Gauge(
 CHANNEL_UP = Gauge(
     "pars_channel_up", "1 when a channel sends, 0 when its circuit is open", ["channel"], registry=REGISTRY
 )
+STORE_UP = Gauge(
+    "pars_store_up", "1 when the store answers; the gauges of its rows are absent while it does not", registry=REGISTRY
+)
 MAPPING_VALID = Gauge(
     "pars_mapping_last_reload_successful", "1 when the mapping files on disk are the active rules", registry=REGISTRY
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from connector.collection import stage as collection
-from connector.config import Config
+from connector.config import Config, SourceConfig
 from connector.errors import ConnectorError
 from connector.learners import stage as learners
 from connector.logs import log
@@ -21,6 +21,8 @@ from connector.submission import stage as submission
 from connector.validation import stage as validation
 
 Stage = Callable[[Store, Config], Counts]
+Tell = Callable[[str, Counts], None]
+"""Told a stage's name as it begins, and how far the reading of a source has come."""
 
 STAGES: dict[str, Stage] = {
     "collection": collection.run,
@@ -35,12 +37,46 @@ STAGES: dict[str, Stage] = {
 QUIET = frozenset({"read", "known", "early", "asked", "refreshed"})
 """Counts of looking, not of doing: a run with nothing else leaves no line."""
 
+PLEASE = "please report this; no value of a record stands in it"
+
 _failing: dict[str, str] = {}  # stage -> code last said, so that a lasting failure is said once
 
 
-def run(store: Store, config: Config, names: Iterable[str] = STAGES) -> dict[str, Counts]:
-    """Some or all stages once, in the order of the path."""
-    return {name: run_stage(store, config, name) for name in STAGES if name in set(names)}
+class _Stopping(Exception):
+    """The process is asked to end: carries the reading of a source out between two pages, where nothing is lost."""
+
+
+def _silent(_stage: str, _counts: Counts) -> None:
+    """Nobody looks."""
+
+
+def run(store: Store, config: Config, names: Iterable[str] = STAGES, tell: Tell = _silent) -> dict[str, Counts]:
+    """Some or all stages once, in the order of the path, until the process is asked to stop."""
+    wanted, done = set(names), dict[str, Counts]()
+    for name in STAGES:
+        if name in wanted and not store.stopping.is_set():
+            tell(name, Counts())
+            done[name] = _collect_all(store, config, tell) if name == "collection" else run_stage(store, config, name)
+    return done
+
+
+def _collect_all(store: Store, config: Config, tell: Tell) -> Counts:
+    return sum((collect(store, config, source, tell) for source in config.sources), Counts())
+
+
+def collect(store: Store, config: Config, source: SourceConfig, tell: Tell = _silent) -> Counts:
+    """One source, as a stage run of its own: one that fails does not keep the others from being read."""
+    name = f"collection:{source.name}"
+
+    def page_saved(counts: Counts) -> None:
+        if store.stopping.is_set():
+            raise _Stopping
+        tell(name, counts)
+
+    def read(store: Store, config: Config) -> Counts:
+        return collection.collect(store, config, source, page_saved)
+
+    return run_stage(store, config, name, read)
 
 
 def check_rules(store: Store, config: Config) -> None:
@@ -55,13 +91,15 @@ def run_stage(store: Store, config: Config, name: str, stage: Stage | None = Non
     try:
         counts += (stage or STAGES[name])(store, config)
         _recovered(name)
+    except _Stopping:
+        pass
     except ConnectorError as problem:
         error, counts["failed"] = problem.code, 1
         _fails(name, problem.code, problem.message, problem.hint)
     except Exception as unknown:
         error, counts["failed"] = describe(unknown), 1
         STAGE_ERRORS.labels(stage=name).inc()
-        _fails(name, "connector.unexpected", error, "please report this; no value of a record stands in it")
+        _fails(name, "connector.unexpected", error, PLEASE)
     if set(+counts) - QUIET or error:
         _write_down(store, name, started, counts, error)
     return +counts
@@ -70,7 +108,7 @@ def run_stage(store: Store, config: Config, name: str, stage: Stage | None = Non
 def _write_down(store: Store, name: str, started: datetime, counts: Counts, error: str) -> None:
     ended = datetime.now(UTC)
     duration = int((ended - started).total_seconds() * 1000)
-    if not error:
+    if not error and set(+counts) - QUIET - {"failed"}:  # what failed has its own line, said once
         log.info("stage.done", stage=name, counts=dict(+counts), duration_ms=duration)
     try:
         with store.writing() as session:
@@ -80,6 +118,8 @@ def _write_down(store: Store, name: str, started: datetime, counts: Counts, erro
             session.add(row)
     except ConnectorError as problem:
         _fails(name, problem.code, problem.message, problem.hint)
+    except Exception as unknown:
+        _fails(name, "connector.unexpected", describe(unknown), PLEASE)
 
 
 def _fails(name: str, code: str, error: str, hint: str) -> None:

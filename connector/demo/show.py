@@ -2,151 +2,149 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from connector import activities, daemon, logs, pipeline, terminal
 from connector.config import Config
 from connector.daemon import Daemon
+from connector.demo.fates import FATES, Fate, totals
 from connector.demo.workplace import lay_out
-from connector.inquiry.explain import explain
+from connector.inquiry.explain import Line, explain
 from connector.records import Counts
 from connector.sandbox.server import Sandbox
 from connector.store.leases import RunLock
 from connector.store.open import open_store
 from connector.store.session import Store
 from connector.store.states import State
-from connector.store.tables import Credit, EvidenceRow, StatementRow
+from connector.store.tables import Credit
 
-PATIENCE = 60.0  # seconds for the whole rehearsal; it takes a few
+PATIENCE = 60.0  # seconds for each step; it takes a few
+DOES = {
+    "collection": "reads the LRS",
+    "mapping": "asks the rules what counts",
+    "learners": "who is it, who may be reported",
+    "validation": "what PARS would refuse",
+    "submission": "sends to PARS",
+    "reconciliation": "asks PARS for the final word",
+}
 
 
 def run(folder: Path, channel: str, *, stay: bool) -> int:
     """0 when every fate was seen and the rehearsal PARS found nothing to complain of."""
     logs.set_up(style="console", level="error")
     with Sandbox() as sandbox:
-        terminal.say(f"{sandbox.banner}\nEverything below is invented; nothing leaves this machine.\n")
         config = lay_out(folder, sandbox, channel)
         store = open_store(config)
-        terminal.say(f"{activities.load(config, store)} activities, rules in {config.mappings}\n")
+        _greet(sandbox, config, activities.load(config, store))
         with RunLock(store):
             _play(store, config, sandbox)
         missing = _tell(store, config)
         complaints = sandbox.check()
         for complaint in complaints:
-            terminal.say(f"the rehearsal PARS complains: {complaint}")
-        _say_where(config)
+            terminal.say(f"The rehearsal PARS complains: {complaint}")
+        _say_where(store, folder)
         if stay and not missing and not complaints:
             return _stay(store, config)
         store.dispose()
     return 1 if missing or complaints else 0
 
 
+def _greet(sandbox: Sandbox, config: Config, sheet: int) -> None:
+    _heading(f"PARS connector: a rehearsal on {config.providers[0].channel}")
+    terminal.say(f"{sandbox.banner}\nAn LRS and a PARS of our own run on this machine, with invented learners.")
+    terminal.say(f"There are {sheet} activities in the sheet; the rules are in {config.mappings}.\n")
+
+
+def _heading(text: str) -> None:
+    terminal.say(f"{text}\n{'=' * len(text)}")
+
+
 def _play(store: Store, config: Config, sandbox: Sandbox) -> None:
     """First what the LRS holds; then the boards answer; then the LMS takes one completion back."""
-    _turn(store, config, "1. The completions that the LRS holds")
+    _heading("What happens, stage by stage")
+    _turn(store, config, "1. The LRS holds completions from six kinds of systems")
     sandbox.pars.boards_answer()
-    _until(store, config, "2. The boards have answered", lambda: _count(store, State.REJECTED) > 0)
+    _until(store, config, "2. A day later: the certifying boards have answered", State.REJECTED)
     sandbox.post(sandbox.world.late_statements())
-    _until(
-        store,
-        config,
-        "3. The LMS voids a completion that was already reported",
-        lambda: _count(store, State.WITHDRAWN) > 0,
-    )
+    _until(store, config, "3. The LMS takes back a completion that was already reported", State.WITHDRAWN)
 
 
 def _turn(store: Store, config: Config, title: str) -> None:
     terminal.say(title)
-    for name, counts in pipeline.run(store, config).items():
+    for name in pipeline.STAGES:
+        with terminal.progress(name):
+            counts = pipeline.run(store, config, (name,))[name]
         _say_counts(name, counts)
     terminal.say("")
 
 
-def _until(store: Store, config: Config, title: str, done: Callable[[], bool]) -> None:
-    """Turn after turn until it has happened; what is due when is the pipeline's own business."""
+def _until(store: Store, config: Config, title: str, wanted: State) -> None:
+    """Turn after turn until a credit is there; what is due when is the pipeline's own business."""
     terminal.say(title)
-    total: dict[str, Counts] = {}
+    total: dict[str, Counts] = {name: Counts() for name in pipeline.STAGES}
     end = time.monotonic() + PATIENCE
-    while not done() and time.monotonic() < end:
-        for name, counts in pipeline.run(store, config).items():
-            total[name] = total.get(name, Counts()) + counts
-        time.sleep(0.1)
+    with terminal.progress(f"until a credit is {wanted}"):
+        while not _any(store, wanted) and time.monotonic() < end:
+            for name, counts in pipeline.run(store, config).items():
+                total[name] += counts
+            time.sleep(0.1)
     for name, counts in total.items():
         _say_counts(name, Counts({what: count for what, count in counts.items() if what not in pipeline.QUIET}))
     terminal.say("")
 
 
 def _say_counts(name: str, counts: Counts) -> None:
-    done = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items())
-    if done:
-        terminal.say(f"   {name:<15} {done}")
+    if said := ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items()):
+        terminal.say(f"   {name:<15} {DOES[name]:<32} {said}")
 
 
-def _count(store: Store, state: State) -> int:
+def _any(store: Store, state: State) -> bool:
     with store.reading() as session:
-        return len(session.exec(select(Credit.id).where(Credit.state == state)).all())
+        return session.exec(select(Credit.id).where(Credit.state == state).limit(1)).first() is not None
 
 
 def _tell(store: Store, config: Config) -> list[str]:
-    """One explained example of each fate; the names of those that did not happen."""
-    missing = []
-    for title, find in FATES.items():
-        with store.reading() as session:
-            what = find(session)
-        terminal.say(f"--- {title}")
-        if what is None:
-            missing.append(title)
-            terminal.say("    did not happen: this is a fault of the rehearsal")
-            continue
-        terminal.story(explain(store, config, what))
-        terminal.say("")
-    return missing
+    """Where the credits stand, and one explained example of each fate; the names of those that did not happen."""
+    _heading("Where every credit stands now")
+    with store.reading() as session:
+        for state, count, why in totals(session):
+            terminal.say(f"   {state:<15} {count:>3}  {why}".rstrip())
+    terminal.say("")
+    _heading("One example of each fate, as `pars-connector explain` tells it")
+    return [fate.title for number, fate in enumerate(FATES, 1) if not _tell_one(store, config, number, fate)]
 
 
-def _credit(**wanted: str) -> Callable[[Session], str | None]:
-    def find(session: Session) -> str | None:
-        query = select(Credit.id).order_by(col(Credit.id).desc())
-        for name, value in wanted.items():
-            query = query.where(getattr(Credit, name) == value)
-        found = session.exec(query.limit(1)).first()
-        return str(found) if found is not None else None
-
-    return find
-
-
-def _ignored(session: Session) -> str | None:
-    query = select(StatementRow.statement_id).join(EvidenceRow, col(EvidenceRow.statement_pk) == col(StatementRow.id))
-    return session.exec(query.where(EvidenceRow.outcome == "ignored").limit(1)).first()
+def _tell_one(store: Store, config: Config, number: int, fate: Fate) -> bool:
+    with store.reading() as session:
+        what = fate.find(session)
+    terminal.say(f"{number}. {fate.title.capitalize()}\n   {fate.means}\n")
+    if what is None:
+        terminal.say("   Did not happen: this is a fault of the rehearsal.\n")
+        return False
+    terminal.say(f"   $ pars-connector explain {what}")
+    terminal.story(Line(depth=line.depth + 2, at=line.at, text=line.text) for line in explain(store, config, what))
+    terminal.say("")
+    return True
 
 
-def _duplicate(session: Session) -> str | None:
-    linked = select(StatementRow.statement_id).where(col(StatementRow.duplicate_of).is_not(None))
-    return session.exec(linked.limit(1)).first()
+def _say_where(store: Store, folder: Path) -> None:
+    with store.reading() as session:
+        waiting = _waiting(session)
+    program = "pars-connector" if shutil.which("pars-connector") else sys.argv[0]
+    command = f"{program} --config {shlex.quote(str(folder / 'config.yaml'))}"
+    _heading("Look around")
+    terminal.say(f"   {command} records\n   {command} unmatched list\n   {command} unmatched show {waiting}")
+    terminal.say(f"The configuration, the sheets and the rules of this rehearsal are in {folder}.\n")
 
 
-FATES: dict[str, Callable[[Session], str | None]] = {
-    "confirmed: PARS and the board hold it": _credit(state=State.CONFIRMED, kind="moc"),
-    "waiting for the board": _credit(state=State.PENDING),
-    "refused by PARS": _credit(state=State.REFUSED),
-    "rejected by the board": _credit(state=State.REJECTED),
-    "learner not matched": _credit(state=State.UNMATCHED),
-    "not eligible": _credit(state=State.CLOSED, reason="learner.not_eligible"),
-    "ignored by rule": _ignored,
-    "duplicate linked": _duplicate,
-    "voided and withdrawn": _credit(state=State.WITHDRAWN),
-}
-
-
-def _say_where(config: Config) -> None:
-    folder = config.mappings.parent
-    command = f"pars-connector --config {folder / 'config.yaml'}"
-    terminal.say(
-        f"Look around in {folder}:\n   {command} records\n   {command} unmatched list\n   {command} explain 3\n"
-    )
+def _waiting(session: Session) -> int | None:
+    return session.exec(select(Credit.id).where(Credit.state == State.UNMATCHED).limit(1)).first()
 
 
 def _stay(store: Store, config: Config) -> int:

@@ -8,8 +8,13 @@ from pathlib import Path
 
 from connector import config
 from connector.config import Config
+from connector.errors import ConfigError, NeedsOperator
 from connector.sandbox.server import Sandbox
+from connector.store.leases import is_running
+from connector.store.session import Store
 
+_STORE = "pars-connector.db"
+_MARK = "# Written by `pars-connector demo`."
 CONFIG = """\
 # Written by `pars-connector demo`. Everything in it is invented; nothing leaves this machine.
 providers:
@@ -42,10 +47,28 @@ log: {{format: console, level: warning}}
 """
 
 
+def _clear(folder: Path) -> None:
+    """Only a folder that a rehearsal made, or an empty one, is emptied; nobody's daemon loses its store."""
+    written = folder / "config.yaml"
+    if written.is_file() and written.read_text(encoding="utf-8", errors="replace").startswith(_MARK):
+        if (folder / _STORE).exists() and is_running(Store(f"sqlite:///{folder / _STORE}")):
+            hint = "end it, or name another --folder"
+            raise NeedsOperator("store.in_use", f"another rehearsal is running in {folder}", hint)
+        shutil.rmtree(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            hint = "name a folder that does not exist yet: the rehearsal begins with an empty one"
+            raise ConfigError("config.demo_folder", "this folder holds something else", hint, where=str(folder))
+        (folder / "mappings").mkdir()
+    except OSError as error:
+        message = f"the rehearsal cannot work here: {error.strerror}"
+        raise ConfigError("config.demo_folder", message, "name another --folder", where=str(folder)) from None
+
+
 def lay_out(folder: Path, sandbox: Sandbox, channel: str = "xml-service") -> Config:
     """A fresh workplace; whatever an earlier rehearsal left in the folder is gone."""
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "mappings").mkdir(parents=True)
+    _clear(folder)
     rules = resources.files("connector.demo").joinpath("mappings", "rehearsal.yaml")
     (folder / "mappings" / "rehearsal.yaml").write_bytes(rules.read_bytes())
     (folder / "learners.csv").write_text(sandbox.world.learners_csv(), encoding="utf-8")

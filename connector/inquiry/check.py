@@ -10,6 +10,7 @@ from connector.collection.stage import open_client
 from connector.config import Config, ProviderConfig, SourceConfig
 from connector.errors import ConnectorError
 from connector.learners import directory
+from connector.lrs.client import Query
 from connector.mapping.loader import lint
 from connector.mapping.stage import defaults_of
 from connector.pars.exchange import Unclear
@@ -63,6 +64,7 @@ CHECKS: dict[str, Callable[[Config, Store], Iterator[Checked]]] = {
 
 def _about(source: SourceConfig) -> str:
     with open_client(source) as client:
+        client.page(Query(since=None, limit=1))  # `about` asks for no password
         return "xAPI " + (", ".join(client.about()) or "version not named")
 
 

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from connector.config import Config
 from connector.errors import MappingError
+from connector.inquiry.listing import is_number
 from connector.mapping.conditions import Seen
 from connector.mapping.evaluate import RuleTrace
 from connector.mapping.evaluate import explain as trace
@@ -77,7 +78,7 @@ def explain(store: Store, config: Config, what: str) -> list[Line]:
 
 
 def _find_credit(session: Session, what: str) -> Credit | None:
-    if what.isdigit():
+    if is_number(what):
         return session.get(Credit, int(what))
     return session.exec(select(Credit).where(Credit.credit_id == what)).first()
 
@@ -87,7 +88,7 @@ def _find_statements(session: Session, what: str) -> list[StatementRow]:
 
 
 def _learner(session: Session, what: str) -> Iterator[Line]:
-    row = session.get(LearnerRow, int(what)) if what.isdigit() else None
+    row = session.get(LearnerRow, int(what)) if is_number(what) else None
     if row is None:
         return
     keys = session.exec(select(LearnerKey).where(LearnerKey.learner_id == row.id)).all()

@@ -78,8 +78,13 @@ def who_acts(problems: Sequence[Problem]) -> str:
     return ", ".join(who for who in Actor if who in named)
 
 
+def is_number(text: str) -> bool:
+    """A row's number, as far as a database counts."""
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
 def _learner_id(session: Session, text: str) -> int:
-    if text.isdigit():
+    if is_number(text):
         return int(text)
     link = session.get(LearnerKey, text)
     return link.learner_id if link else -1

@@ -36,21 +36,41 @@ def rems_local_id(key: bytes, anchor: str) -> str:
 
 
 def rems_key(path: Path, *, create: bool) -> bytes:
-    """The key of this provider's REMS identifiers, made once with mode 0600. Raises ConfigError when it is missing."""
-    if path.is_file():
-        return path.read_bytes()
-    if not create:
-        raise ConfigError(
-            "config.rems_key_missing",
-            "the store holds REMS records, but their key is gone",
-            "restore it from the backup: without it, no REMS record can be withdrawn or recognised",
-            where=str(path),
-        )
+    """The key of this provider's REMS identifiers, made once with mode 0600.
+
+    Raises ConfigError when it is missing or cut short: whoever guesses a short key can name the participants.
+    """
+    if create and not path.exists():
+        _make_key(path)
+    if not path.is_file():
+        raise _bad_key(path, "config.rems_key_missing", "the store holds REMS records, but their key is gone")
+    key = path.read_bytes()
+    if len(key) < KEY_BYTES:
+        raise _bad_key(path, "config.rems_key_damaged", f"the key of the REMS records has fewer than {KEY_BYTES} bytes")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Whole or not at all: a process killed half-way must not leave an empty key."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(secrets.token_bytes(KEY_BYTES))
-    return path.read_bytes()
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was quicker: its key is the key
+    finally:
+        draft.unlink()
+
+
+def _bad_key(path: Path, code: str, message: str) -> ConfigError:
+    hint = "restore it from the backup: without it, no REMS record can be withdrawn or recognised"
+    return ConfigError(code, message, hint, where=str(path))
 
 
 def _facts(anchor: str, award_key: tuple[str, ...], certification: str) -> bytes:

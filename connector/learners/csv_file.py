@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 
+from connector.errors import ConfigError, RetryLater
 from connector.learners.fields import learner
 from connector.lrs.statement import actor_key
 from connector.records import ActorKey, Found
@@ -35,43 +38,57 @@ COLUMNS = (
 )
 
 
+Fingerprint = tuple[int, int, int, int] | None
+
+
 class CsvFile:
     """`fetch` answers for every actor key that a row's email, account or username makes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read_at: tuple[int, int] | None = None
-        self._found: dict[ActorKey, Found] = {}
 
     def fetch(self, keys: Collection[ActorKey]) -> dict[ActorKey, Found]:
-        """Raises ConfigError when the sheet cannot be read; the caller keeps what it knew."""
-        self._refresh()
-        return {key: self._found[key] for key in keys if key in self._found}
-
-    def _refresh(self) -> None:
-        stat = self._path.stat() if self._path.is_file() else None
-        seen = (stat.st_mtime_ns, stat.st_size) if stat else None
-        if seen is None or seen != self._read_at:
-            self._found = _index(read_csv(self._path, required=(), optional=COLUMNS), f"csv:{self._path.name}")
-            self._read_at = seen
+        """Raises ConfigError when the sheet cannot be read, RetryLater while it is being written."""
+        found = _read(self._path, _fingerprint(self._path))
+        return {key: found[key] for key in keys if key in found}
 
 
-def _index(rows: list[SheetRow], origin: str) -> dict[ActorKey, Found]:
-    found: dict[ActorKey, Found] = {}
-    shared: set[ActorKey] = set()
-    for row in rows:
-        keys = row_keys(row)
-        answer = Found(learner=learner(row.cells, origin), keys=tuple(keys))
-        for key in keys:
-            if key in found and found[key] != answer:
-                shared.add(key)  # two people on one mailbox: nobody can tell who it was
-            found[key] = answer
-    return {key: answer for key, answer in found.items() if key not in shared}
+@lru_cache(maxsize=4)
+def _read(path: Path, before: Fingerprint) -> Mapping[ActorKey, Found]:
+    """Kept from one turn to the next: the daemon asks every second, the sheet changes every night."""
+    rows = read_csv(path, required=(), optional=COLUMNS)
+    if _fingerprint(path) != before:
+        raise RetryLater("learner.sheet_changing", "the learner sheet changed while it was read")
+    return _index(path, rows)
+
+
+def _fingerprint(path: Path) -> Fingerprint:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
+
+
+def _index(path: Path, rows: list[SheetRow]) -> dict[ActorKey, Found]:
+    """Nobody can tell who it was by a key that several rows have, so that none of them has it: neither is a
+    statement credited to one of them, nor are two people linked by their mailbox."""
+    keys = [row_keys(row) for row in rows]
+    if rows and not any(keys):
+        message = "no row names an actor: fill in email, or home_page with account or username"
+        raise ConfigError("config.sheet_column", message, where=str(path))
+    uses = Counter(key for mine in keys for key in mine)
+    found = {}
+    for row, mine in zip(rows, keys, strict=True):
+        own = tuple(key for key in mine if uses[key] == 1)
+        answer = Found(learner=learner(row.cells, f"csv:{path.name}"), keys=own)
+        found.update(dict.fromkeys(own, answer))
+    return found
 
 
 def row_keys(row: SheetRow) -> list[ActorKey]:
     """Every actor key this row stands for: the mailbox in all its spellings, and the accounts at its home page."""
-    mailbox = row["email"].lower()
+    mailbox = row["email"].lower().removeprefix("mailto:").strip()
     actors: list[dict[str, object]] = []
     if mailbox:
         actors.append({"mbox": f"mailto:{mailbox}"})
@@ -80,7 +97,7 @@ def row_keys(row: SheetRow) -> list[ActorKey]:
     if row["home_page"]:
         names = [name for name in (row["account"], row["username"]) if name]
         actors += [{"account": {"homePage": row["home_page"], "name": name}} for name in names]
-    return [actor_key(actor) for actor in actors]
+    return list(dict.fromkeys(actor_key(actor) for actor in actors))
 
 
 def _sha1(text: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Protocol
 
 from connector.config import Config, CsvSource
@@ -18,6 +20,22 @@ class Source(Protocol):
     def fetch(self, keys: Collection[ActorKey]) -> dict[ActorKey, Found]: ...
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What every source said, in the order of the sources."""
+
+    by_source: Sequence[Mapping[ActorKey, Found]]
+
+    def about(self, keys: Iterable[ActorKey]) -> Found | None:
+        """The person who has these keys: an earlier source wins a field, all of them add keys."""
+        known = [answers[key] for answers in self.by_source for key in sorted(keys) if key in answers]
+        return reduce(merge, known) if known else None
+
+    def keys(self) -> set[ActorKey]:
+        """Every key that belongs to anybody whom the sources know."""
+        return {key for answers in self.by_source for found in answers.values() for key in found.keys}
+
+
 def sources(config: Config, store: Store) -> list[Source]:
     """The configured sources, in order."""
     return [
@@ -26,13 +44,18 @@ def sources(config: Config, store: Store) -> list[Source]:
     ]
 
 
-def fetch(asked: list[Source], keys: Collection[ActorKey]) -> dict[ActorKey, Found]:
-    """What the sources know together; an earlier source wins a field, all of them add keys."""
-    found: dict[ActorKey, Found] = {}
-    for source in asked:
-        for key, answer in source.fetch(keys).items():
-            found[key] = merge(found[key], answer) if key in found else answer
-    return found
+def fetch(asked: Sequence[Source], keys: Collection[ActorKey]) -> Answers:
+    return Answers([source.fetch(keys) for source in asked])
+
+
+def is_someone_else(one: Learner, other: Learner) -> bool:
+    """Do two answers speak of two people? A changed surname alone does not say so; another number or birth day does."""
+    if any(one.ids[domain] != other.ids[domain] for domain in one.ids.keys() & other.ids.keys()):
+        return True
+    if one.birth_day and other.birth_day and one.birth_day != other.birth_day:
+        return True
+    names = [(getattr(one, name), getattr(other, name)) for name in ("given_name", "family_name")]
+    return all(mine and theirs and mine != theirs for mine, theirs in names)
 
 
 def merge(first: Found, second: Found) -> Found:

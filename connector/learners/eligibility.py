@@ -34,7 +34,7 @@ def _not_found() -> Problem:
 
 
 def _no_consent(*, withdrawn: bool) -> Problem:
-    message = "the learner withdrew the permission to report" if withdrawn else "no permission to report is on file"
+    message = "the permission to report was refused or withdrawn" if withdrawn else "no permission to report is on file"
     return Problem(
         code="learner.no_consent",
         field="consent",

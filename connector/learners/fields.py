@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
+from connector.pars.vocabulary import STATES, TERRITORIES
 from connector.records import BirthDay, Consent, Learner, LicenceNumber, PersonName
 
 _MONTH_DAY = re.compile(r"(\d{1,2})[/-](\d{1,2})(?:[/-]\d{4})?")
 _ISO = re.compile(r"\d{4}-(\d{2})-(\d{2})(?:[T ].*)?")
 _YES = {"yes", "y", "true", "1", "x"}
-_NO = {"no", "n", "false", "0"}
+_STATES = {name.casefold(): code for code, name in {**STATES, **TERRITORIES}.items()}
 REMS_FIELDS = ("practice_area", "state", "dea_registration", "surgical_procedures", "time_in_practice")
 
 
@@ -46,22 +47,32 @@ def birth_day(text: str) -> BirthDay:
 
 
 def ids(cells: Mapping[str, str]) -> dict[str, LicenceNumber]:
-    """Identifiers by domain: NPI, two-letter state, board code. Several stand side by side with `;`."""
+    """Identifiers by domain: NPI, two-letter state, board code.
+
+    Several stand side by side with `;`; where there are not as many numbers as domains, nobody knows whose they are.
+    """
     found = {}
     if npi := cells.get("npi", "").strip():
         found["NPI"] = LicenceNumber(npi)
     for domains, values in (("state", "licence"), ("board", "board_id")):
-        pairs = zip(_parts(cells.get(domains, "")), _parts(cells.get(values, "")), strict=False)
-        found.update({domain.upper(): LicenceNumber(value) for domain, value in pairs if domain and value})
+        named, numbers = _parts(cells.get(domains, "")), _parts(cells.get(values, ""))
+        if len(named) == len(numbers):
+            pairs = zip(named, numbers, strict=True)
+            found.update({_domain(name): LicenceNumber(number) for name, number in pairs if name and number})
     return found
 
 
 def consent(cells: Mapping[str, str], origin: str) -> Consent | None:
-    """The permission to report, or None when the cell is empty or neither yes nor no."""
+    """The permission to report, or None when the cell is empty. A word that is not a yes is no permission."""
     word = cells.get("consent", "").strip().lower()
-    if word not in _YES | _NO:
+    if not word:
         return None
     return Consent(given=word in _YES, at=_date(cells.get("consent_at", "")), origin=origin)
+
+
+def _domain(name: str) -> str:
+    """Sheets also write a state in full, as ACCME's own sample does."""
+    return _STATES.get(" ".join(name.casefold().split()), name.upper())
 
 
 def _parts(text: str) -> list[str]:

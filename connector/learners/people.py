@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from connector.learners.directory import Answers, is_someone_else
 from connector.records import ActorKey, Consent, Found, Learner
-from connector.store.people import newest_consent
-from connector.store.tables import Award, ConsentRow, LearnerKey, LearnerRow
+from connector.store.people import as_learner, newest_consent
+from connector.store.tables import Award, ConsentRow, LearnerFix, LearnerKey, LearnerRow
 
 
 def of_key(session: Session, key: ActorKey) -> LearnerRow | None:
@@ -17,20 +19,78 @@ def of_key(session: Session, key: ActorKey) -> LearnerRow | None:
     return session.get(LearnerRow, link.learner_id) if link else None
 
 
-def remember(session: Session, key: ActorKey, found: Found | None, now: datetime) -> LearnerRow:
-    """The learner of this actor key, brought up to date with what the sources answered (None: nobody knows him)."""
-    keys = dict.fromkeys([key, *(found.keys if found else ())])
+@dataclass(frozen=True)
+class Met:
+    """A learner brought up to date; `changed` when anything that a gate or PARS looks at is not what it was."""
+
+    row: LearnerRow
+    keys: frozenset[ActorKey]
+    changed: bool
+
+
+def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -> Met:
+    """The learner of this actor key, as the sources know him now.
+
+    Keys that the sources give to one person are linked, their learners merged. A learner who is somebody else keeps
+    his other keys: only what was linked to him by mistake moves, with the awards it opened.
+    """
+    found = answers.about([key])
+    keys = {key, *(found.keys if found else ())}
+    rows = _rows(session, keys)
+    before = [_as_seen(session, row) for row in rows]
+    mine = [row for row in rows if not found or not _is_someone_elses(session, row, keys, found, answers)]
+    row = mine[0] if mine else _new(session)
+    for other in mine[1:]:
+        _merge(session, other, into=row)
+    moved = [_link(session, one, row, found) for one in sorted(keys)]
+    session.flush()
+    own = [one for one in keys_of(session, [row.id])[row.id] if one in keys or not _strangers([one], found, answers)]
+    _update(session, row, answers.about(own), now)
+    session.flush()
+    after = _as_seen(session, row)
+    return Met(row, frozenset(own), any(moved) or any(one != after for one in before))
+
+
+def _rows(session: Session, keys: Iterable[ActorKey]) -> list[LearnerRow]:
     rows = {row.id: row for one in keys if (row := of_key(session, one))}
-    row = rows[min(rows)] if rows else _new(session)
-    for other in rows.values():
-        if other is not row:
-            _merge(session, other, into=row)
-    for one in keys:
-        if session.get(LearnerKey, one) is None:
-            origin = found.learner.origins.get("family_name", "directory") if found else "statement"
-            session.add(LearnerKey(actor_key=one, learner_id=row.id, origin=origin))
-    _update(session, row, found, now)
-    return row
+    return [rows[learner_id] for learner_id in sorted(rows)]
+
+
+def _as_seen(session: Session, row: LearnerRow) -> Learner:
+    """Without the names of the sources: a sheet under another name changes nobody."""
+    seen = as_learner(session, row)
+    consent = seen.consent and seen.consent.model_copy(update={"origin": "", "at": None})
+    return seen.model_copy(update={"origins": {}, "consent": consent})
+
+
+def _is_someone_elses(session: Session, row: LearnerRow, keys: set[ActorKey], found: Found, answers: Answers) -> bool:
+    """Is this learner, by what is known of him and by what the sources say of his other keys, another person?"""
+    others = [one for one in keys_of(session, [row.id])[row.id] if one not in keys]
+    return is_someone_else(as_learner(session, row), found.learner) and _strangers(others, found, answers)
+
+
+def _strangers(keys: Iterable[ActorKey], found: Found | None, answers: Answers) -> bool:
+    """Do the sources give one of these keys to another person than the one they found?"""
+    others = [other for one in keys if (other := answers.about([one]))]
+    return found is not None and any(is_someone_else(other.learner, found.learner) for other in others)
+
+
+def _link(session: Session, key: ActorKey, row: LearnerRow, found: Found | None) -> bool:
+    """True when the key, with the awards that it opened, came from another learner."""
+    link = session.get(LearnerKey, key)
+    if link is None:
+        origin = found.learner.origins.get("family_name", "directory") if found else "statement"
+        session.add(LearnerKey(actor_key=key, learner_id=row.id, origin=origin))
+        return False
+    if link.learner_id == row.id:
+        return False
+    opened = select(Award).where(Award.learner_id == link.learner_id, Award.anchor == key)
+    for award in session.exec(opened).all():
+        award.learner_id = row.id
+        session.add(award)
+    link.learner_id = row.id
+    session.add(link)
+    return True
 
 
 def _new(session: Session) -> LearnerRow:
@@ -41,15 +101,16 @@ def _new(session: Session) -> LearnerRow:
 
 
 def _merge(session: Session, row: LearnerRow, into: LearnerRow) -> None:
-    """The directory says two actors are one person: keys and awards move, the awards keep their anchors."""
-    for link in session.exec(select(LearnerKey).where(LearnerKey.learner_id == row.id)):
-        link.learner_id = into.id
-        session.add(link)
-    for award in session.exec(select(Award).where(Award.learner_id == row.id)):
-        award.learner_id = into.id
-        session.add(award)
+    """The directory says two actors are one person: all that was his moves, the awards keep their anchors."""
+    fixed = {fix.field for fix in session.exec(select(LearnerFix).where(LearnerFix.learner_id == into.id))}
+    for table in (LearnerKey, Award, ConsentRow, LearnerFix):
+        for one in session.exec(select(table).where(col(table.learner_id) == row.id)).all():
+            if not (isinstance(one, LearnerFix) and one.field in fixed):
+                one.learner_id = into.id
+                session.add(one)
     row.merged_into = into.id
     session.add(row)
+    session.flush()
 
 
 def _update(session: Session, row: LearnerRow, found: Found | None, now: datetime) -> None:
@@ -86,6 +147,14 @@ def _keep_consent(session: Session, row: LearnerRow, said: Consent | None, now: 
 def keys_of(session: Session, learners: Iterable[int]) -> dict[int, list[ActorKey]]:
     """Every actor key of these learners."""
     found: dict[int, list[ActorKey]] = {}
-    for link in session.exec(select(LearnerKey).where(col(LearnerKey.learner_id).in_(list(learners)))):
+    links = select(LearnerKey).where(col(LearnerKey.learner_id).in_(list(learners)))
+    for link in session.exec(links.order_by(col(LearnerKey.actor_key))):
         found.setdefault(link.learner_id, []).append(ActorKey(link.actor_key))
     return found
+
+
+def linked(session: Session, keys: Collection[ActorKey]) -> set[ActorKey]:
+    """These keys, and every other key of the learners who have one of them."""
+    mine = select(LearnerKey.learner_id).where(col(LearnerKey.actor_key).in_(list(keys)))
+    theirs = session.exec(select(LearnerKey.actor_key).where(col(LearnerKey.learner_id).in_(mine)))
+    return {*keys, *(ActorKey(key) for key in theirs)}

@@ -2,131 +2,195 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
+from sqlalchemy import text
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
 from connector.learners import award as awards
-from connector.learners import directory, people, rems
+from connector.learners import directory, people, rems, standing
 from connector.learners.eligibility import NOT_ELIGIBLE, gate
-from connector.records import ActorKey, Completion, Counts, Found, Learner, Problem, RemsAnswers
+from connector.records import Actor, ActorKey, Completion, Counts, Learner, Problem
 from connector.store import poison
 from connector.store.moves import move
 from connector.store.people import as_learner
 from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow
+from connector.store.unmatched import solved
 
 BATCH = 200
+CHANGED = "learner.changed"
 _OPEN = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
+
+# Written as in the partial indexes: SQLite takes those only where it can prove that the question fits.
+_OPEN_EVIDENCE = text("outcome = 'completion' AND award_id IS NULL")
+_FALLEN = text("NOT standing AND award_id IS NOT NULL")
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Refresh the learners whose credits wait, open awards for new completions, follow what was voided."""
+    """Follow what was voided, refresh the learners whose credits wait, open awards for new completions."""
     counts = Counts()
+    _follow(store, config, counts)  # first: a directory that is down must not keep a voided credit on its way
     asked = directory.sources(config, store)
-    now = datetime.now(UTC)
-    for learners in _batches(_stale(store, config, now)):
+    for learners in _batches(_stale(store, config, datetime.now(UTC))):
+        if store.stopping.is_set():
+            return counts
         _refresh(store, config, asked, learners, counts)
-    while _join(store, config, asked, counts):
-        pass
-    _follow(store, config, counts)
+    after = 0
+    while not store.stopping.is_set() and (waiting := _waiting(store, after)):
+        _join(store, config, asked, waiting, counts)
+        after = waiting[-1].id
     return counts
 
 
-def _join(store: Store, config: Config, asked: list[directory.Source], counts: Counts) -> bool:
-    """One batch of completions that have no award yet; False when there is none."""
-    open_ones = select(EvidenceRow).where(EvidenceRow.outcome == "completion", col(EvidenceRow.award_id).is_(None))
-    open_ones = open_ones.where(col(EvidenceRow.standing).is_(True)).order_by(col(EvidenceRow.id))
+def _waiting(store: Store, after: int) -> Sequence[EvidenceRow]:
+    """The next completions that stand and have no award yet."""
+    rows = select(EvidenceRow).where(_OPEN_EVIDENCE, col(EvidenceRow.standing).is_(True), col(EvidenceRow.id) > after)
+    rows = rows.with_hint(EvidenceRow, "INDEXED BY ix_evidence_open", "sqlite")
     with store.reading() as session:
-        waiting = session.exec(open_ones.limit(BATCH)).all()
-    if not waiting:
-        return False
-    keys = {ActorKey(row.actor_key) for row in waiting}
-    found = directory.fetch(asked, keys)
-    now = datetime.now(UTC)
+        return session.exec(rows.order_by(col(EvidenceRow.id)).limit(BATCH)).all()
+
+
+def _join(
+    store: Store, config: Config, asked: Sequence[directory.Source], waiting: Sequence[EvidenceRow], counts: Counts
+) -> None:
+    """One batch of completions into awards; then every learner met is judged, once."""
+    answers = _ask(store, asked, {ActorKey(row.actor_key) for row in waiting})
+    opening = awards.Opening(config, datetime.now(UTC))
     with store.writing() as session:
-        for key in sorted(keys):
-            _remember(session, config, key, found.get(key), now, counts)
-        opening = awards.Opening(config, now)
+        changed = _remember_all(session, opening, sorted({ActorKey(row.actor_key) for row in waiting}), answers)
         for row in waiting:
-            _attach_safely(session, opening, session.get_one(EvidenceRow, row.id), counts)
-    return True
+            _attach_safely(session, opening, session.get_one(EvidenceRow, row.id), changed, counts)
+        _judge_all(session, opening, changed, counts)
 
 
-def _attach_safely(session: Session, opening: awards.Opening, row: EvidenceRow, counts: Counts) -> None:
+def _ask(store: Store, asked: Sequence[directory.Source], keys: Collection[ActorKey]) -> directory.Answers:
+    """What the sources say about these actors, and about every key that is or would be linked with them: only so can
+    it be told whether two actors are one person or two."""
+    wanted = set(keys)
+    while True:
+        with store.reading() as session:
+            wanted = people.linked(session, wanted)
+        answers = directory.fetch(asked, wanted)
+        grown = wanted | answers.keys()
+        if grown == wanted:
+            return answers
+        wanted = grown
+
+
+def _remember_all(
+    session: Session, opening: awards.Opening, keys: Sequence[ActorKey], answers: directory.Answers
+) -> dict[int, bool]:
+    """The learners of these keys by number, each with whether he changed."""
+    changed: dict[int, bool] = {}
+    done: set[ActorKey] = set()
+    for key in keys:
+        if key in done:
+            continue
+        with poison.contained(session, "learners", None, now=opening.now):
+            met = people.remember(session, key, answers, opening.now)
+            changed[met.row.id] = changed.get(met.row.id, False) or met.changed
+            done |= met.keys
+            continue
+        if known := people.of_key(session, key):
+            known.fetched_at = opening.now  # the next refresh tries again, not the next turn
+            session.add(known)
+    return changed
+
+
+def _attach_safely(
+    session: Session, opening: awards.Opening, row: EvidenceRow, changed: dict[int, bool], counts: Counts
+) -> None:
     """A completion that makes us stumble ends as a problem of its own; the others go on."""
+    if row.award_id is not None:
+        return
     with poison.contained(session, "learners", None, now=opening.now):
-        _attach(session, opening, row, counts)
+        learner = people.of_key(session, ActorKey(row.actor_key))
+        if learner is None:
+            raise LookupError(row.id)
+        completion = Completion.model_validate(row.completion)
+        award, is_new = awards.attach(session, opening, row, learner, completion)
+        standing.follow(session, opening, award)
+        changed.setdefault(award.learner_id, False)
+        counts["opened" if is_new else "joined"] += 1
         return
     session.refresh(row)
-    row.outcome, row.reason = "problem", "connector.unexpected"
+    problem = Problem(code=poison.CODE, message="the learners room stumbled over this completion", who=Actor.OPERATOR)
+    row.outcome, row.reason, row.problem = "problem", poison.CODE, problem.model_dump(mode="json")
     session.add(row)
     counts["problem"] += 1
 
 
-def _attach(session: Session, opening: awards.Opening, row: EvidenceRow, counts: Counts) -> None:
-    learner = people.of_key(session, ActorKey(row.actor_key))
-    if learner is None or row.award_id is not None:
-        return
-    award, is_new = awards.attach(session, opening, row, learner, Completion.model_validate(row.completion))
-    awards.follow_evidence(session, opening, award)
-    counts["opened" if is_new else "joined"] += 1
-    _judge(session, opening.config, learner, opening.now, counts, changed=False)
+def _judge_all(session: Session, opening: awards.Opening, changed: Mapping[int, bool], counts: Counts) -> None:
+    for learner_id, is_changed in sorted(changed.items()):
+        row = session.get_one(LearnerRow, learner_id)
+        if row.merged_into is None:
+            _judge(session, opening, row, counts, changed=is_changed)
+            with poison.contained(session, "learners", None, now=opening.now):
+                standing.close_same(session, opening, learner_id)
 
 
-def _remember(
-    session: Session, config: Config, key: ActorKey, found: Found | None, now: datetime, counts: Counts
-) -> LearnerRow:
-    """Bring one learner up to date; when anything about him changed, every gate is judged again."""
-    known = people.of_key(session, key)
-    before = as_learner(session, known) if known else None
-    row = people.remember(session, key, found, now)
-    session.flush()
-    awards.close_same(session, row.id, now)
-    changed = before is not None and as_learner(session, row) != before
-    _judge(session, config, row, now, counts, changed=changed)
-    return row
-
-
-def _judge(session: Session, config: Config, row: LearnerRow, now: datetime, counts: Counts, *, changed: bool) -> None:
+def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: Counts, *, changed: bool) -> None:
+    """Every gate for every credit of this learner that has not been sent for good."""
     learner = as_learner(session, row)
     mine = select(Credit).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
-    for credit in session.exec(mine).all():
-        if credit.kind == "rems":
-            _complete_rems(session, session.get_one(Award, credit.award_id), learner)
-        problems = gate(learner, credit.kind, config.learners, found=row.found)
-        _apply(session, credit, problems, now, counts, changed=changed)
+    mine = mine.where(col(Credit.state).in_([*_OPEN, State.CLOSED])).order_by(col(Credit.id))
+    for credit in session.exec(mine.with_for_update(of=Credit)).all():
+        with poison.contained(session, "learners", credit, now=opening.now):
+            award = session.get_one(Award, credit.award_id)
+            if credit.kind == "rems":
+                _complete_rems(session, award, learner)
+            problems = gate(learner, credit.kind, opening.config.learners, found=row.found)
+            _apply(session, credit, award, problems, opening.now, counts, changed=changed)
 
 
 def _apply(
-    session: Session, credit: Credit, problems: Sequence[Problem], now: datetime, counts: Counts, *, changed: bool
+    session: Session,
+    credit: Credit,
+    award: Award,
+    problems: Sequence[Problem],
+    now: datetime,
+    counts: Counts,
+    *,
+    changed: bool,
 ) -> None:
     """What the gate says moves a credit only while it is unsent, or after PARS's immediate no."""
     gate_rows = [problem.model_dump(mode="json") for problem in problems]
     barred = any(problem.code == NOT_ELIGIBLE for problem in problems)
     differs = gate_rows != credit.gate
-    if credit.state == State.CLOSED and credit.reason == NOT_ELIGIBLE and not barred:
-        move(session, credit, State.HELD, now=now, code="learner.changed", by="learners")
-    elif credit.state in (State.HELD, State.READY) and barred:
+    credit.gate = gate_rows
+    if _reopens(credit, barred=barred, changed=changed):
+        move(session, credit, State.HELD, now=now, code=CHANGED, by="learners")
+    if credit.state in standing.UNSENT and barred:
         move(session, credit, State.CLOSED, now=now, code=NOT_ELIGIBLE, by="learners")
         credit.problems = gate_rows
+        solved(session, credit, award, now=now)
         counts["not_eligible"] += 1
-    elif (credit.state == State.READY and (problems or changed)) or (
-        credit.state in (State.REFUSED, State.UNMATCHED) and changed and credit.at_pars == "no"
-    ):
-        move(session, credit, State.HELD, now=now, code="learner.changed", by="learners")
+    elif credit.state == State.READY and (problems or changed):
+        move(session, credit, State.HELD, now=now, code=CHANGED, by="learners")
     elif credit.state == State.HELD and (differs or changed):
         credit.next_at = None
-    credit.gate = gate_rows
     session.add(credit)
 
 
+def _reopens(credit: Credit, *, barred: bool, changed: bool) -> bool:
+    """Barred no longer, or somebody else for PARS to look for."""
+    if credit.at_pars != "no" or credit.wanted == "absent":
+        return False
+    if credit.state == State.CLOSED:
+        return credit.reason == NOT_ELIGIBLE and not barred
+    return credit.state in (State.REFUSED, State.UNMATCHED) and changed
+
+
 def _complete_rems(session: Session, award: Award, learner: Learner) -> None:
-    if award.rems is not None:
-        answers = rems.complete(RemsAnswers.model_validate(award.rems), learner).model_dump(mode="json")
+    """From the statement's own answers each time: what the directory filled in may have been corrected since."""
+    said = standing.rems_answers(session, award)
+    if said is not None:
+        answers = rems.complete(said, learner).model_dump(mode="json")
         if answers != award.rems:
             award.rems = answers
             session.add(award)
@@ -140,38 +204,59 @@ def _stale(store: Store, config: Config, now: datetime) -> list[int]:
         due = due.join(Credit, col(Credit.award_id) == col(Award.id))
         due = due.where(or_(col(Credit.state).in_(_OPEN), barred))
         due = due.where(col(LearnerRow.fetched_at) <= now - config.learners.refresh).distinct()
-        return list(session.exec(due).all())
+        return list(session.exec(due.order_by(col(LearnerRow.id))).all())
 
 
 def _refresh(
-    store: Store, config: Config, asked: list[directory.Source], learners: Collection[int], counts: Counts
+    store: Store, config: Config, asked: Sequence[directory.Source], learners: Collection[int], counts: Counts
 ) -> None:
     with store.reading() as session:
-        keys = people.keys_of(session, learners)
-    found = directory.fetch(asked, {key for mine in keys.values() for key in mine})
-    now = datetime.now(UTC)
+        keys = [key for mine in people.keys_of(session, learners).values() for key in mine]
+    answers = _ask(store, asked, keys)
+    opening = awards.Opening(config, datetime.now(UTC))
     with store.writing() as session:
-        for mine in keys.values():
-            known = next((key for key in mine if key in found), mine[0])
-            _remember(session, config, known, found.get(known), now, counts)
-    counts["refreshed"] += len(keys)
+        _judge_all(session, opening, _remember_all(session, opening, keys, answers), counts)
+    counts["refreshed"] += len(learners)
 
 
 def _follow(store: Store, config: Config, counts: Counts) -> None:
-    """Awards that lost a statement to voiding, and withdrawn ones that were earned again."""
-    voided = (col(EvidenceRow.standing).is_(False)) & (col(Credit.wanted) == "present")
-    again = (
-        (col(EvidenceRow.standing).is_(True))
-        & (col(Credit.state) == State.WITHDRAWN)
-        & (col(Credit.why_absent) == awards.VOIDED)
-    )
+    """Awards that lost a statement to voiding, and withdrawn ones that are earned again."""
     with store.reading() as session:
-        touched = select(EvidenceRow.award_id).join(Credit, col(Credit.award_id) == col(EvidenceRow.award_id))
-        ids = [one for one in session.exec(touched.where(or_(voided, again)).distinct()) if one is not None]
-    for award_id in ids:
+        fallen = select(EvidenceRow.award_id).where(_FALLEN, EvidenceRow.reason == "").distinct()
+        fallen = fallen.with_hint(EvidenceRow, "INDEXED BY ix_evidence_voided", "sqlite")
+        touched = {one for one in session.exec(fallen) if one is not None} | _earned_again(session)
+    for award_id in sorted(touched):
         with store.writing() as session:
             opening = awards.Opening(config, datetime.now(UTC))
-            counts["voided"] += awards.follow_evidence(session, opening, session.get_one(Award, award_id))
+            award = session.get_one(Award, award_id)
+            with poison.contained(session, "learners", None, now=opening.now):
+                counts["voided"] += standing.follow(session, opening, award)
+                _mark(session, award_id, standing.VOIDED)
+                continue
+            _mark(session, award_id, poison.CODE)
+
+
+def _mark(session: Session, award_id: int, reason: str) -> None:
+    """Voided evidence is followed once; `check --ledger` shows what could not be."""
+    rows = select(EvidenceRow).where(EvidenceRow.award_id == award_id, col(EvidenceRow.standing).is_(False))
+    for row in session.exec(rows.where(EvidenceRow.reason == "")).all():
+        row.reason = reason
+        session.add(row)
+
+
+def _earned_again(session: Session) -> set[int]:
+    """Awards with a withdrawn credit that has no successor, while something that stands earns it."""
+    later = aliased(Credit)
+    successor = select(later.id).where(
+        later.award_id == Credit.award_id, later.certification == Credit.certification, later.id > Credit.id
+    )
+    rows = select(Credit).where(Credit.state == State.WITHDRAWN, Credit.why_absent == standing.VOIDED)
+    found = session.exec(rows.where(~successor.exists())).all()
+    return {
+        credit.award_id
+        for credit in found
+        if standing.wanted_again(session, session.get_one(Award, credit.award_id), credit.certification)
+    }
 
 
 def _batches(ids: list[int]) -> list[list[int]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import jmespath
 import orjson
+from jmespath.exceptions import JMESPathError
 from sqlmodel import col, select
 
 from connector.config import LearnerField
+from connector.errors import ConfigError
 from connector.learners.fields import learner
 from connector.records import ActorKey, Found
 from connector.store.session import Store
@@ -20,7 +23,7 @@ class FromStatement:
 
     def __init__(self, store: Store, paths: Mapping[LearnerField, str]) -> None:
         self._store = store
-        self._paths = {field: jmespath.compile(path) for field, path in paths.items()}
+        self._paths = {field: _compiled(field, path) for field, path in paths.items()}
 
     def fetch(self, keys: Collection[ActorKey]) -> dict[ActorKey, Found]:
         found = {}
@@ -39,5 +42,21 @@ class FromStatement:
             document = orjson.loads(raw)
         except orjson.JSONDecodeError:
             return {}
-        values = {field: path.search(document) for field, path in self._paths.items()}
+        values = {field: _value(path, document) for field, path in self._paths.items()}
         return {field: str(value) for field, value in values.items() if isinstance(value, str | int) and value != ""}
+
+
+def _compiled(field: str, path: str) -> Any:
+    try:
+        return jmespath.compile(path)
+    except JMESPathError:
+        message = f"the path of the learner field {field} cannot be read"
+        raise ConfigError("config.learner_path", message, "write it as JMESPath: actor.name") from None
+
+
+def _value(path: Any, document: Any) -> Any:
+    """A function of the path may refuse what one odd statement holds: that is no value, and stops nobody else."""
+    try:
+        return path.search(document)
+    except JMESPathError:
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -11,8 +11,9 @@ from sqlmodel import Session, col, select
 from connector.config import Config
 from connector.errors import MappingError
 from connector.logs import log
+from connector.mapping import rule_files
 from connector.mapping.evaluate import Judged, evaluate
-from connector.mapping.loader import Defaults, Ruleset, from_texts, load
+from connector.mapping.loader import Defaults, Ruleset
 from connector.metrics import MAPPING_VALID
 from connector.records import Actor, ActorKey, Completion, Counts, Ignored, Problem, Statement
 from connector.store import poison
@@ -20,14 +21,14 @@ from connector.store.session import Store
 from connector.store.tables import Event, EvidenceRow, MappingVersion, StatementRow, Voided
 
 BATCH = 500
-_refused: set[str] = set()  # what is wrong with the files on disk, said once
+SETTLED = timedelta(seconds=2)
 
 
 def run(store: Store, config: Config) -> Counts:
     """Map every statement that no version has mapped yet."""
     counts = Counts()
-    version_id, rules = active(store, config)
-    while _batch(store, version_id, rules, counts):
+    version_id, rules = active(store, config, settled=SETTLED)
+    while not store.stopping.is_set() and _batch(store, version_id, rules, counts):
         pass
     return counts
 
@@ -40,48 +41,50 @@ def defaults_of(config: Config) -> Defaults:
     )
 
 
-def active(store: Store, config: Config) -> tuple[int, Ruleset]:
+def active(store: Store, config: Config, *, settled: timedelta = timedelta(0)) -> tuple[int, Ruleset]:
     """The rules in force: the files on disk if they are good, else those that were active (promise P7).
 
-    Without old rules MappingError is raised.
+    So are files touched less than `settled` ago, which somebody may still be writing. Without old rules MappingError
+    is raised.
     """
     defaults = defaults_of(config)
-    try:
-        on_disk = load(config.mappings, defaults)
-    except MappingError as error:
-        MAPPING_VALID.set(0)
-        return _still_active(store, defaults, error)
-    MAPPING_VALID.set(1)
-    _refused.clear()
-    with store.writing() as session:
-        return _activate(session, on_disk), on_disk
-
-
-def _still_active(store: Store, defaults: Defaults, error: MappingError) -> tuple[int, Ruleset]:
     with store.reading() as session:
         row = session.exec(select(MappingVersion).where(col(MappingVersion.active).is_(True))).first()
-    if row is None or row.id is None:
+    files = rule_files.on_disk(config.mappings)
+    if row is not None and files.is_younger_than(settled, datetime.now(UTC)):
+        return row.id, rule_files.stored(row.hash, row.files, defaults)
+    found = rule_files.loaded(files, defaults)
+    MAPPING_VALID.set(found.error is None)
+    if found.error is not None:
+        return _still_active(row, defaults, found, found.error)
+    if row is not None and row.hash == found.rules.hash:
+        return row.id, found.rules
+    with store.writing() as session:
+        return _activate(session, found.rules), found.rules
+
+
+def _still_active(
+    row: MappingVersion | None, defaults: Defaults, found: rule_files.Loaded, error: MappingError
+) -> tuple[int, Ruleset]:
+    if row is None:
         raise error
-    if str(error) not in _refused:
-        _refused.add(str(error))
+    if found.is_news():
         where = error.findings[0].where if error.findings else error.where
         log.warning("mapping.refused", code=error.code, where=where, hint="the rules that were active keep running")
-    return row.id, from_texts(row.files, defaults)
+    return row.id, rule_files.stored(row.hash, row.files, defaults)
 
 
 def _activate(session: Session, rules: Ruleset) -> int:
     row = session.exec(select(MappingVersion).where(MappingVersion.hash == rules.hash)).first()
+    row = row or MappingVersion(hash=rules.hash, files=dict(rules.files))
+    for other in session.exec(select(MappingVersion).where(col(MappingVersion.active).is_(True))):
+        other.active = False
     now = datetime.now(UTC)
-    if row is None:
-        row = MappingVersion(hash=rules.hash, files=dict(rules.files))
-    if not row.active:
-        for other in session.exec(select(MappingVersion).where(col(MappingVersion.active).is_(True))):
-            other.active = False
-        row.active, row.activated_at = True, now
-        session.add(row)
-        session.flush()
-        session.add(Event(at=now, subject="mapping", subject_id=str(row.id), what="activated", by="mapping"))
-        log.info("mapping.activated", version=rules.hash[:12], rules=len(rules.rules))
+    row.active, row.activated_at = True, now
+    session.add(row)
+    session.flush()
+    session.add(Event(at=now, subject="mapping", subject_id=str(row.id), what="activated", by="mapping"))
+    log.info("mapping.activated", version=rules.hash[:12], rules=len(rules.rules))
     return row.id
 
 

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlmodel import Session, col, or_, select
 
 from connector import channels
 from connector.config import Config, ProviderConfig
-from connector.errors import ConnectorError, NeedsOperator, RetryLater
+from connector.errors import ConfigError, NeedsOperator, RetryLater
 from connector.pars.client import ParsClient
 from connector.pars.exchange import Unclear
 from connector.pars.lookup import Seen, look
 from connector.reconciliation import status
 from connector.records import Counts
-from connector.store import circuit, poison
+from connector.store import poison
 from connector.store.leases import free, has_run_out
 from connector.store.moves import move
 from connector.store.session import Store
 from connector.store.states import State
-from connector.store.tables import Award, Channel, Credit
+from connector.store.tables import Award, Credit
 from connector.store.views import as_record_credit, learner_query
 
 _ASKED = (State.IN_DOUBT, State.WITHDRAWAL_IN_DOUBT, State.PENDING)
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Settle what can be settled, provider by provider."""
+    """Settle what can be settled, one turn for every provider."""
     counts = Counts()
     _give_up_leases(store, counts)
-    for provider in config.providers:
-        _turn(store, config, provider, counts)
-    return counts
+    return counts + channels.every_provider(config, partial(_turn, store, config))
 
 
 def _give_up_leases(store: Store, counts: Counts) -> None:
@@ -41,7 +40,7 @@ def _give_up_leases(store: Store, counts: Counts) -> None:
         leased = select(Credit).where(
             col(Credit.state).in_((State.SENDING, State.WITHDRAWING)), Credit.lease_owner != ""
         )
-        for credit in session.exec(leased.with_for_update(skip_locked=True)):
+        for credit in session.exec(leased.with_for_update(skip_locked=True)).all():
             if has_run_out(credit, now):
                 free(credit)
                 target = State.IN_DOUBT if credit.state == State.SENDING else State.WITHDRAWAL_IN_DOUBT
@@ -50,25 +49,33 @@ def _give_up_leases(store: Store, counts: Counts) -> None:
 
 
 def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts) -> None:
-    now = datetime.now(UTC)
     with store.reading() as session:
-        due = _due(session, provider, now)
+        due = _due(session, provider, datetime.now(UTC))
     if not due:
         return
-    with store.writing() as session:
-        channel = channels.row_of(session, provider, provider.channel)
+    channel = channels.row_of(store, provider)
     if channel.circuit == "open":
-        return  # submission probes it
-    with channels.open_client(config, provider, provider.channel) as client:
+        return  # submission probes it, whether it has something to send or not
+    try:
+        client = channels.open_client(config, provider, provider.channel)
+    except ConfigError as error:
+        channels.stop(store, config, channel.id, error)
+        return
+    with client:
         for credit_id in due:
             if store.stopping.is_set() or not _settle(store, config, client, channel.id, credit_id, counts):
                 return
 
 
 def _due(session: Session, provider: ProviderConfig, now: datetime) -> list[int]:
-    rows = select(Credit.id).where(Credit.provider_id == provider.id, col(Credit.state).in_(_ASKED))
+    """Those that wait longest first; REMS credits by their id, so that no order joins them to an identified one."""
+    rows = select(Credit.id, Credit.kind, Credit.credit_id)
+    rows = rows.where(Credit.provider_id == provider.id, col(Credit.state).in_(_ASKED))
     rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
-    return list(session.exec(rows.order_by(col(Credit.next_at), col(Credit.id))).all())
+    found = session.exec(rows.order_by(col(Credit.next_at), col(Credit.id))).all()
+    rems = sorted(credit_id for _, kind, credit_id in found if kind == "rems")
+    by_name = {credit_id: pk for pk, _, credit_id in found}
+    return [pk for pk, kind, _ in found if kind != "rems"] + [by_name[credit_id] for credit_id in rems]
 
 
 def _settle(store: Store, config: Config, client: ParsClient, channel_id: int, credit_pk: int, counts: Counts) -> bool:
@@ -76,23 +83,17 @@ def _settle(store: Store, config: Config, client: ParsClient, channel_id: int, c
     with store.reading() as session:
         credit = session.get_one(Credit, credit_pk)
         award = session.get_one(Award, credit.award_id)
+    if credit.state not in _ASKED:
+        return True  # somebody else was quicker
     try:
-        seen = _look(client, credit, award)
-    except Unclear:
-        _later(store, config, credit_pk)
-        return True
+        answer: Seen | Unclear = _look(client, credit, award)
+    except Unclear as error:
+        answer = error
     except (RetryLater, NeedsOperator) as error:
-        _stop(store, config, channel_id, error)
+        channels.stop(store, config, channel_id, error)
         return False
-    now = datetime.now(UTC)
-    with store.writing() as session:
-        fresh = session.get_one(Credit, credit_pk)
-        before = fresh.state
-        with poison.contained(session, "reconciliation", fresh, now=now):
-            if before == credit.state:
-                status.read(session, fresh, award, seen, config.pars, now)
-        counts["asked"] += 1
-        counts[fresh.state] += fresh.state != before
+    counts["asked"] += 1
+    _apply(store, config, credit, award, answer, counts)
     return True
 
 
@@ -103,15 +104,16 @@ def _look(client: ParsClient, credit: Credit, award: Award) -> Seen:
     return look(client, as_record_credit(credit), query)
 
 
-def _later(store: Store, config: Config, credit_pk: int) -> None:
+def _apply(store: Store, config: Config, asked: Credit, award: Award, answer: Seen | Unclear, counts: Counts) -> None:
+    """The answer is about the credit as it was when the question left; one that moved since is asked again."""
+    now = datetime.now(UTC)
     with store.writing() as session:
-        credit = session.get_one(Credit, credit_pk)
-        credit.next_at = datetime.now(UTC) + config.pars.ask_every
-        session.add(credit)
-
-
-def _stop(store: Store, config: Config, channel_id: int, error: ConnectorError) -> None:
-    with store.writing() as session:
-        channel = session.get_one(Channel, channel_id)
-        now = datetime.now(UTC)
-        circuit.stop(session, channel, error, now=now, first=config.pars.retry_first, most=config.pars.probe)
+        credit = session.get_one(Credit, asked.id, with_for_update=True)
+        if (credit.state, credit.state_since) != (asked.state, asked.state_since):
+            return
+        with poison.contained(session, "reconciliation", credit, now=now):
+            if isinstance(answer, Unclear):
+                status.unclear(session, credit, answer, config.pars, now)
+            else:
+                status.read(session, credit, award, answer, config.pars, now)
+        counts[credit.state] += credit.state != asked.state

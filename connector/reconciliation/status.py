@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from connector.config import ParsConfig
 from connector.logs import log
+from connector.pars.exchange import Unclear
 from connector.pars.lookup import Seen
-from connector.records import Verdict
+from connector.records import Outcome, Verdict
 from connector.store import journal
 from connector.store.circuit import back_off
 from connector.store.moves import move, note, settle
-from connector.store.states import NEGATIVES, State
+from connector.store.states import NEGATIVES, PARKED, State
 from connector.store.tables import Award, Credit
 from connector.store.unmatched import follow_match
+from connector.store.views import is_reported_elsewhere
 
-MOST_DOUBTS = 3  # saves of one credit without a readable answer; then a person looks
-PARKED = timedelta(days=1)
+MOST_DOUBTS = 3  # saves of one credit that settled nothing; then a person looks
+ASKED_WHEN_PARKED = timedelta(days=1)
 VANISHED_AFTER = timedelta(days=2)
+VANISHED = "pars.vanished"
 _HELD = (Verdict.TAKEN, Verdict.ACCEPTED, Verdict.REJECTED)
+_BY = "reconciliation"
 
 
 def read(session: Session, credit: Credit, award: Award, seen: Seen, patience: ParsConfig, now: datetime) -> None:
     """Apply one look to one credit, in the caller's transaction."""
     credit.asked += 1
+    credit.asked_at = now
     session.add(credit)
     match credit.state:
         case State.IN_DOUBT:
@@ -37,53 +42,75 @@ def read(session: Session, credit: Credit, award: Award, seen: Seen, patience: P
     follow_match(session, credit, award, credit.reason, now=now)
 
 
+def unclear(session: Session, credit: Credit, error: Unclear, patience: ParsConfig, now: datetime) -> None:
+    """The question settled nothing: it is asked ever more rarely, and a person is told once."""
+    credit.asked += 1
+    credit.next_at = now + back_off(credit.asked, patience.retry_first, patience.ask_every)
+    _tell(session, credit, "unclear", error.code, now)
+
+
 def _in_doubt(session: Session, credit: Credit, seen: Seen, patience: ParsConfig, now: datetime) -> None:
-    if seen.ours is not None and seen.ours.outcome.verdict in _HELD:
-        settle(session, credit, seen.ours.outcome, now=now, by_status=True, by="reconciliation")
+    if ours := _held(seen):
+        settle(session, credit, ours, now=now, by_status=True, by=_BY)
         _ask_again(credit, patience, now)
-    elif _foreign(session, seen):
-        move(session, credit, State.CLOSED, now=now, code="pars.reported_elsewhere", by="reconciliation")
     elif _negative(session, credit, patience, now):
-        _not_there(session, credit, now)
+        _not_there(session, credit, seen, now)
 
 
-def _not_there(session: Session, credit: Credit, now: datetime) -> None:
-    """Two negatives, `pars.settle` apart: PARS never stored it."""
-    if credit.wanted == "absent":
+def _held(seen: Seen) -> Outcome | None:
+    return seen.ours.outcome if seen.ours is not None and seen.ours.outcome.verdict in _HELD else None
+
+
+def _not_there(session: Session, credit: Credit, seen: Seen, now: datetime) -> None:
+    """Two negatives, `pars.settle` apart: PARS never stored ours. Sooner, it might yet come beside another's."""
+    if is_reported_elsewhere(session, seen):
         credit.at_pars = "no"
-        move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by="reconciliation")
-    elif journal.doubtful_saves(session, credit) >= MOST_DOUBTS:
+        move(session, credit, State.CLOSED, now=now, code="pars.reported_elsewhere", by=_BY)
+    elif credit.wanted == "absent":
+        credit.at_pars = "no"
+        move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by=_BY)
+    elif journal.doubtful(session, credit, "add") >= MOST_DOUBTS:
         _park(session, credit, now)
     else:
         credit.at_pars = "no"
-        move(session, credit, State.READY, now=now, code="pars.not_there", by="reconciliation")
+        move(session, credit, State.READY, now=now, code="pars.not_there", by=_BY)
 
 
 def _park(session: Session, credit: Credit, now: datetime) -> None:
     """The same save failed three times without a word: asking goes on, sending does not, until a person looks."""
-    if credit.reason != "pars.three_doubts":
-        credit.reason = "pars.three_doubts"
-        note(session, credit, "parked", now=now, code=credit.reason, by="reconciliation")
-        log.warning("credit.parked", credit=credit.id, code=credit.reason, who="operator")
-    credit.next_at = now + PARKED
+    credit.next_at = now + ASKED_WHEN_PARKED
+    _tell(session, credit, "parked", PARKED, now)
+
+
+def _tell(session: Session, credit: Credit, what: str, code: str, now: datetime) -> None:
+    """Said when it arises, not each time it is found again."""
+    if credit.reason != code:
+        credit.reason = code
+        note(session, credit, what, now=now, code=code, by=_BY)
+        log.warning(f"credit.{what}", credit=credit.id, code=code, who="operator")
+    session.add(credit)
 
 
 def _withdrawal_in_doubt(session: Session, credit: Credit, seen: Seen, patience: ParsConfig, now: datetime) -> None:
     if seen.ours is not None:
         credit.at_pars = "yes"
-        move(session, credit, State.WITHDRAWING, now=now, code="pars.still_there", by="reconciliation")
+        credit.negatives, credit.first_negative_at = 0, None
+        if journal.doubtful(session, credit, "delete") >= MOST_DOUBTS:
+            _park(session, credit, now)
+            return
+        move(session, credit, State.WITHDRAWING, now=now, code="pars.still_there", by=_BY)
+        credit.next_at = now + back_off(credit.attempts, patience.retry_first, patience.retry_most)
     elif _negative(session, credit, patience, now):
         credit.at_pars = "no"
-        move(session, credit, State.WITHDRAWN, now=now, code=credit.why_absent, by="reconciliation")
+        move(session, credit, State.WITHDRAWN, now=now, code=credit.why_absent, by=_BY)
 
 
 def _pending(session: Session, credit: Credit, seen: Seen, patience: ParsConfig, now: datetime) -> None:
-    if seen.ours is not None and seen.ours.outcome.verdict in _HELD:
-        settle(session, credit, seen.ours.outcome, now=now, by_status=True, by="reconciliation")
-    elif credit.state_since and now - credit.state_since > VANISHED_AFTER and credit.reason != "pars.vanished":
-        credit.reason = "pars.vanished"
-        note(session, credit, "vanished", now=now, code=credit.reason, by="reconciliation")
-        log.warning("credit.vanished", credit=credit.id, code=credit.reason, who="operator")
+    if ours := _held(seen):
+        credit.reason = "" if credit.reason == VANISHED else credit.reason
+        settle(session, credit, ours, now=now, by_status=True, by=_BY)
+    elif credit.state_since and now - credit.state_since > VANISHED_AFTER:
+        _tell(session, credit, "vanished", VANISHED, now)
     _ask_again(credit, patience, now)
 
 
@@ -91,7 +118,7 @@ def _negative(session: Session, credit: Credit, patience: ParsConfig, now: datet
     """Count an answer "not there"; True once two of them lie `pars.settle` apart."""
     if credit.first_negative_at is None:
         credit.first_negative_at, credit.negatives = now, 1
-        note(session, credit, "not there", now=now, code="pars.not_there", by="reconciliation")
+        note(session, credit, "not there", now=now, code="pars.not_there", by=_BY)
     elif now - credit.first_negative_at >= patience.settle:
         credit.negatives = max(NEGATIVES, credit.negatives + 1)
         return True
@@ -103,10 +130,3 @@ def _ask_again(credit: Credit, patience: ParsConfig, now: datetime) -> None:
     """A board answers within a day: often at first, then at most every `24 x` as long."""
     if credit.state == State.PENDING:
         credit.next_at = now + back_off(credit.asked, patience.ask_every, patience.ask_every * 24)
-
-
-def _foreign(session: Session, seen: Seen) -> bool:
-    """PARS holds this award under an id that is none of ours."""
-    ids = {held.outcome.credit_id for held in seen.others}
-    known = set(session.exec(select(Credit.credit_id).where(col(Credit.credit_id).in_(ids))).all())
-    return bool(ids - known)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from connector.errors import ConnectorError
@@ -14,6 +15,7 @@ from connector.metrics import STAGE_ERRORS
 from connector.store.tables import Credit, Run
 
 PAUSE = timedelta(hours=1)
+CODE = "connector.unexpected"
 
 
 @contextmanager
@@ -22,7 +24,7 @@ def contained(session: Session, stage: str, credit: Credit | None, *, now: datet
     try:
         with session.begin_nested():
             yield
-    except ConnectorError:
+    except (ConnectorError, OperationalError):  # a store that stumbles (a deadlock, a full disk) is no row's fault
         raise
     except Exception as error:
         note(session, stage, error, now)

@@ -154,9 +154,7 @@ def _plainly(url: str) -> Iterator[None]:
         text = str(error.orig).lower()
         if any(word in text for word in ("readonly", "read-only", "unable to open", "permission")):
             raise unwritable(url) from None
-        raise StoreUnavailable(
-            "store.unavailable", f"the store does not answer: {type(error.orig).__name__}"
-        ) from None
+        raise StoreUnavailable("store.unavailable", f"the store does not answer: {type(error.orig).__name__}") from None
     except DatabaseError as error:
         if "not a database" not in str(error.orig).lower():
             raise

@@ -65,5 +65,8 @@ MOVES: frozenset[tuple[State, State]] = frozenset(
 )
 
 
+PARKED = "pars.three_doubts"
+"""The reason of a credit in doubt that is not sent again until a person has looked."""
+
 NEGATIVES = 2
 """How many answers "not there", `pars.settle` apart, it takes before a credit in doubt may be sent again."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from sqlmodel import Session, col, select
+
 from connector.pars.exchange import LearnerQuery
+from connector.pars.lookup import Seen
 from connector.records import BirthDay, Identifier, LicenceNumber, RecordCredit
 from connector.store.tables import Award, Credit
 
@@ -33,3 +36,10 @@ def learner_query(credit: Credit, award: Award, birth_day: str) -> LearnerQuery 
         completed_on=award.completed_on,
         identifier=Identifier(domain=credit.identifier_domain, value=LicenceNumber(credit.identifier_value)),
     )
+
+
+def is_reported_elsewhere(session: Session, seen: Seen) -> bool:
+    """PARS holds this completion's credit under an id that is none of ours."""
+    ids = {held.outcome.credit_id for held in seen.others}
+    known = set(session.exec(select(Credit.credit_id).where(col(Credit.credit_id).in_(ids))).all())
+    return bool(ids - known)

@@ -5,39 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, and_, col, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
-from connector.pars.exchange import CannotSend
+from connector.pars.exchange import CannotSend, LearnerQuery, Unclear
 from connector.pars.lookup import Seen, look
-from connector.records import Payload, Problem, Verdict
-from connector.store import journal
+from connector.records import Problem, Verdict
 from connector.store.circuit import back_off
-from connector.store.leases import free, lease
-from connector.store.moves import move, settle
+from connector.store.leases import free
+from connector.store.moves import move, note, settle
 from connector.store.people import as_learner
-from connector.store.states import State
-from connector.store.tables import Award, Channel, Credit, LearnerRow, Record
+from connector.store.states import PARKED, State
+from connector.store.tables import Award, Credit, LearnerRow, Record
 from connector.store.unmatched import follow_match
-from connector.store.views import as_record_credit, learner_query
+from connector.store.views import as_record_credit, is_reported_elsewhere, learner_query
 from connector.submission.assemble import assemble, snapshot
-from connector.submission.web_service import Answer, Desk, carry, keep
+from connector.submission.web_service import Answer, Claim, Desk, carry, claim, keep, lock_record, pause, still_mine
 
-LEASE_MARGIN = timedelta(minutes=2)  # a lease outlasts the longest request
+HELD_AGAIN = timedelta(hours=1)
+LONGEST_DOUBT = timedelta(days=1)  # two questions `pars.settle` apart end a doubt; one that lasts is not waited for
 
 
 def due_records(session: Session, provider_id: str, now: datetime) -> list[int]:
     """Records with a ready credit that is due; REMS records by their identifier, so that their order tells nothing."""
-    rows = select(Record).join(Credit, col(Credit.record_id) == col(Record.id))
+    rows = select(Record.id, Record.kind, Record.local_id).join(Credit, col(Credit.record_id) == col(Record.id))
     rows = rows.where(Record.provider_id == provider_id, Credit.state == State.READY, Credit.wanted == "present")
-    rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now)).distinct()
-    found = session.exec(rows.order_by(col(Record.kind), col(Record.local_id), col(Record.id))).all()
-    return [record.id for record in found if not _waits(session, record, now)]
+    rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
+    rows = rows.where(col(Record.id).not_in(_waiting(now))).distinct()
+    found = session.exec(rows.order_by(col(Record.kind), col(Record.local_id), col(Record.id)))
+    return [record_id for record_id, _, _ in found]
 
 
-def _waits(session: Session, record: Record, now: datetime) -> bool:
-    """CME and MOC of one completion leave together: a held one is waited for until `record.wait` has passed."""
-    held = select(Credit).where(Credit.record_id == record.id, Credit.state == State.HELD, Credit.wanted == "present")
-    return record.wait_until is not None and now < record.wait_until and session.exec(held).first() is not None
+def _waiting(now: datetime) -> SelectOfScalar[int]:
+    """CME and MOC of one completion leave together: until `record.wait` has passed one that is held, or paused, is
+    waited for; and one that is in doubt, as far as that is a matter of minutes.
+    """
+    paused = and_(col(Credit.state) == State.READY, col(Credit.next_at) > now)
+    unsent = and_(col(Record.wait_until) > now, or_(col(Credit.state) == State.HELD, paused))
+    unsettled = and_(
+        col(Credit.state).in_((State.SENDING, State.IN_DOUBT)),
+        col(Credit.reason) != PARKED,
+        col(Credit.state_since) > now - LONGEST_DOUBT,
+    )
+    rows = select(Credit.record_id).join(Record, col(Record.id) == col(Credit.record_id))
+    return rows.where(Credit.wanted == "present", or_(unsent, unsettled))
 
 
 def send_record(desk: Desk, record_id: int) -> Answer | None:
@@ -46,76 +57,94 @@ def send_record(desk: Desk, record_id: int) -> Answer | None:
     claimed = _claim(desk, record_id)
     if claimed is None:
         return None
-    submission_id, payload, ids = claimed
-    answer = carry(desk, payload, ids, "add")
-    _write_down(desk, submission_id, ids, answer)
+    answer = carry(desk, claimed, "add")
+    _write_down(desk, claimed, answer)
     return answer
 
 
-def _ready(session: Session, record_id: int, now: datetime) -> Sequence[Credit]:
+def _ready(record_id: int, now: datetime) -> SelectOfScalar[Credit]:
     rows = select(Credit).where(Credit.record_id == record_id, Credit.state == State.READY, Credit.wanted == "present")
-    rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
-    return session.exec(rows.order_by(col(Credit.id)).with_for_update(skip_locked=True)).all()
+    return rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now)).order_by(col(Credit.id))
 
 
 def _ask_first(desk: Desk, record_id: int) -> None:
-    """A credit whose statement is older than `ask_first_after` may have been sent from a store that was lost since."""
+    """A credit whose statement is old may have been sent from a store that was lost since: a restored copy, a backfill,
+    a long outage. PARS's answer holds as long as a statement counts as young.
+    """
     now = datetime.now(UTC)
+    young = now - desk.config.pars.ask_first_after
     with desk.store.reading() as session:
         award = session.get_one(Award, session.get_one(Record, record_id).award_id)
-        old = award.stored is None or now - award.stored > desk.config.pars.ask_first_after
-        asked = [
-            credit for credit in _ready(session, record_id, now) if old and not credit.attempts and not credit.asked
-        ]
-        birth = as_learner(session, session.get_one(LearnerRow, award.learner_id)).birth_day
-    birth_day = birth.get_secret_value() if birth else ""
-    for credit in asked:
-        seen = look(desk.client, as_record_credit(credit), learner_query(credit, award, birth_day))
-        with desk.store.writing() as session:
-            _adopt(session, session.get_one(Credit, credit.id), award, seen)
+        if award.stored is not None and award.stored >= young:
+            return
+        ready = session.exec(_ready(record_id, now)).all()
+        identity = snapshot(as_learner(session, session.get_one(LearnerRow, award.learner_id)))
+    for credit in ready:
+        if credit.asked_at is None or credit.asked_at < young:
+            _ask(desk, credit, award, learner_query(credit, award, identity.get("birth_day", "")), identity)
+
+
+def _ask(desk: Desk, credit: Credit, award: Award, query: LearnerQuery | None, identity: dict[str, str]) -> None:
+    try:
+        seen = look(desk.client, as_record_credit(credit), query)
+    except Unclear as error:
+        _ask_later(desk, credit, error)
+        return
+    with desk.store.writing() as session:
+        fresh = session.get_one(Credit, credit.id, with_for_update=True)
+        if fresh.state == State.READY:
+            fresh.channel_id = desk.channel_id
+            fresh.sent_as = fresh.sent_as or (identity if fresh.kind != "rems" else {})
+            _adopt(session, fresh, award, seen)
 
 
 def _adopt(session: Session, credit: Credit, award: Award, seen: Seen) -> None:
     now = datetime.now(UTC)
     credit.asked += 1
+    credit.asked_at = now
     session.add(credit)
     if seen.ours is not None and seen.ours.outcome.verdict in (Verdict.TAKEN, Verdict.ACCEPTED, Verdict.REJECTED):
         settle(session, credit, seen.ours.outcome, now=now, by_status=True, by="submission")
         follow_match(session, credit, award, seen.ours.outcome.code, now=now)
-    elif seen.others and not _all_ours(session, seen):
+    elif is_reported_elsewhere(session, seen):
         move(session, credit, State.CLOSED, now=now, code="pars.reported_elsewhere", by="submission")
 
 
-def _all_ours(session: Session, seen: Seen) -> bool:
-    ids = [held.outcome.credit_id for held in seen.others]
-    return len(session.exec(select(Credit.id).where(col(Credit.credit_id).in_(ids))).all()) == len(set(ids))
+def _ask_later(desk: Desk, credit: Credit, error: Unclear) -> None:
+    """The question settled nothing about this one: nothing is sent unasked, and the channel goes on."""
+    now, patience = datetime.now(UTC), desk.config.pars
+    with desk.store.writing() as session:
+        fresh = session.get_one(Credit, credit.id, with_for_update=True)
+        if fresh.state == State.READY:
+            fresh.asked += 1
+            fresh.next_at = now + back_off(fresh.asked, patience.retry_first, patience.ask_every)
+            if fresh.reason != error.code:
+                fresh.reason = error.code
+                note(session, fresh, "unclear", now=now, code=error.code, by="submission")
+            session.add(fresh)
 
 
-def _claim(desk: Desk, record_id: int) -> tuple[int, Payload, list[str]] | None:
+def _claim(desk: Desk, record_id: int) -> Claim | None:
     """Written before it is sent: the credits under a lease, the submission with its payload."""
     now = datetime.now(UTC)
     with desk.store.writing() as session:
-        credits_ = _ready(session, record_id, now)
-        if not credits_:
+        record = lock_record(session, record_id)
+        credits_ = session.exec(_ready(record_id, now).with_for_update()).all()
+        waiting = _waiting(now).where(Credit.record_id == record_id)
+        if record is None or not credits_ or session.exec(waiting).first() is not None:
             return None
-        record = session.get_one(Record, record_id)
         learner_record = assemble(session, desk.config, record, credits_, "add")
         try:
             payload = desk.client.render([learner_record], now)
         except CannotSend as error:
             _hold(session, credits_, error.problems, now)
             return None
-        channel = session.get_one(Channel, desk.channel_id)
-        submission = journal.write(session, channel, "add", payload, credits_, now)
         identity = snapshot(learner_record.learner) if learner_record.learner else {}
         for credit in credits_:
             move(session, credit, State.SENDING, now=now, by="submission")
             credit.at_pars, credit.channel_id, credit.sent_as = "unknown", desk.channel_id, identity
-            credit.attempts += 1
-            credit.negatives, credit.first_negative_at = 0, None
             credit.first_sent_at = credit.first_sent_at or now
-            lease(credit, desk.store.owner, now=now, length=desk.config.pars.timeout + LEASE_MARGIN)
-        return submission.id, payload, [credit.credit_id for credit in credits_]
+        return claim(session, desk, "add", payload, credits_, now)
 
 
 def _hold(session: Session, credits_: Sequence[Credit], problems: Sequence[Problem], now: datetime) -> None:
@@ -123,28 +152,28 @@ def _hold(session: Session, credits_: Sequence[Credit], problems: Sequence[Probl
     for credit in credits_:
         move(session, credit, State.HELD, now=now, code=problems[0].code, by="submission")
         credit.problems = [problem.model_dump(mode="json") for problem in problems]
-        credit.next_at = now + timedelta(hours=1)
+        credit.next_at = now + HELD_AGAIN
 
 
-def _write_down(desk: Desk, submission_id: int, ids: Sequence[str], answer: Answer) -> None:
+def _write_down(desk: Desk, claimed: Claim, answer: Answer) -> None:
     now = datetime.now(UTC)
     with desk.store.writing() as session:
-        credits_ = session.exec(select(Credit).where(col(Credit.credit_id).in_(ids)).order_by(col(Credit.id))).all()
-        mine = [credit for credit in credits_ if credit.state == State.SENDING]
-        keep(session, submission_id, answer, mine)
+        mine = still_mine(session, claimed, State.SENDING)
+        keep(session, claimed, answer, mine)
+        again = now + pause(desk, mine)
         for credit in mine:
             free(credit)
             if answer.nothing_happened:
-                _back_to_ready(session, credit, desk, answer, now)
+                _back_to_ready(session, credit, answer, again, now)
+                desk.counts["postponed"] += 1
             else:
                 _settle(session, credit, answer, desk, now)
 
 
-def _back_to_ready(session: Session, credit: Credit, desk: Desk, answer: Answer, now: datetime) -> None:
+def _back_to_ready(session: Session, credit: Credit, answer: Answer, again: datetime, now: datetime) -> None:
     credit.at_pars = "no"
     move(session, credit, State.READY, now=now, code=answer.code, by="submission")
-    credit.next_at = now + back_off(credit.attempts, desk.config.pars.retry_first, desk.config.pars.retry_most)
-    desk.counts["postponed"] += 1
+    credit.next_at = again
 
 
 def _settle(session: Session, credit: Credit, answer: Answer, desk: Desk, now: datetime) -> None:

@@ -1,82 +1,33 @@
-"""Withdrawals: a save with action `delete` and exactly the credit ids to go, never in bulk without a person."""
+"""Withdrawals that leave: a save with action `delete` and exactly the credit ids to go."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
-from connector.config import Config
 from connector.logs import log
-from connector.records import Counts, Payload, Verdict
-from connector.store import journal
-from connector.store.circuit import back_off
-from connector.store.leases import free, lease
-from connector.store.moves import allowed, move
-from connector.store.session import Store
+from connector.pars.exchange import CannotSend
+from connector.records import Verdict
+from connector.store.leases import free
+from connector.store.moves import move, note
 from connector.store.states import State
-from connector.store.tables import Channel, Credit, Event, Record
-from connector.submission.adds import LEASE_MARGIN
+from connector.store.tables import Credit, Record
 from connector.submission.assemble import assemble
-from connector.submission.web_service import Answer, Desk, carry, keep
+from connector.submission.web_service import Answer, Claim, Desk, carry, claim, keep, lock_record, pause, still_mine
 
-_UNSENT = (State.HELD, State.READY, State.REFUSED)
-_AT_PARS = (State.PENDING, State.CONFIRMED, State.REJECTED, State.UNMATCHED)
-
-
-def carry_out_wishes(store: Store, config: Config, provider_id: str, counts: Counts) -> None:
-    """Credits no longer wanted: unsent ones close, those PARS holds are to be withdrawn (promise P9)."""
-    now = datetime.now(UTC)
-    with store.writing() as session:
-        absent = select(Credit).where(Credit.provider_id == provider_id, Credit.wanted == "absent")
-        for credit in session.exec(absent.where(col(Credit.state).in_(_UNSENT))):
-            move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by="submission")
-            counts["closed"] += 1
-        held = session.exec(absent.where(col(Credit.state).in_(_AT_PARS))).all()
-        going = [credit for credit in held if allowed(credit, State.WITHDRAWING)]
-        if len(going) > _most(session, config, provider_id):
-            _stop_bulk(session, provider_id, len(going), now)
-            return
-        for credit in going:
-            move(session, credit, State.WITHDRAWING, now=now, code=credit.why_absent, by="submission")
-        for credit in held:
-            if credit not in going and allowed(credit, State.CLOSED):
-                move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by="submission")
-                counts["closed"] += 1
-
-
-def _most(session: Session, config: Config, provider_id: str) -> int:
-    """Ten, or one per cent of what PARS holds of this provider if that is more."""
-    at_pars = select(func.count()).select_from(Credit).where(Credit.provider_id == provider_id)
-    held = session.exec(at_pars.where(col(Credit.state).in_((State.PENDING, State.CONFIRMED)))).one()
-    return max(config.pars.most_withdrawals, held // 100)
-
-
-def _stop_bulk(session: Session, provider_id: str, count: int, now: datetime) -> None:
-    """More withdrawals at once than any ordinary day brings: nothing leaves, and it is said once."""
-    said = select(Event).where(Event.subject == "provider", Event.subject_id == provider_id)
-    last = session.exec(said.where(Event.what == "bulk withdrawal stopped").order_by(col(Event.id).desc())).first()
-    if last is not None and last.code == str(count):
-        return
-    session.add(
-        Event(at=now, subject="provider", subject_id=provider_id, what="bulk withdrawal stopped", code=str(count))
-    )
-    log.warning(
-        "withdrawals.stopped",
-        provider=provider_id,
-        count=count,
-        code="pars.bulk_withdrawal",
-        who="operator",
-        hint="raise pars.most_withdrawals for one run if they are right",
-    )
+HELD_AGAIN = timedelta(hours=1)
 
 
 def due_withdrawals(session: Session, provider_id: str, now: datetime) -> list[int]:
-    """Records with a credit to be withdrawn whose delete has not left or has been refused for now."""
-    rows = select(Credit.record_id).where(Credit.provider_id == provider_id, Credit.state == State.WITHDRAWING)
-    rows = rows.where(Credit.lease_owner == "", or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
-    return list(session.exec(rows.distinct().order_by(col(Credit.record_id))).all())
+    """Records with a credit to be withdrawn that has not left, in an order that tells nothing about REMS records."""
+    rows = select(Record.id, Record.kind, Record.local_id).join(Credit, col(Credit.record_id) == col(Record.id))
+    rows = rows.where(Record.provider_id == provider_id, Credit.state == State.WITHDRAWING, Credit.lease_owner == "")
+    rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now)).distinct()
+    found = session.exec(rows.order_by(col(Record.kind), col(Record.local_id), col(Record.id)))
+    return [record_id for record_id, _, _ in found]
 
 
 def withdraw_record(desk: Desk, record_id: int) -> Answer | None:
@@ -84,43 +35,57 @@ def withdraw_record(desk: Desk, record_id: int) -> Answer | None:
     claimed = _claim(desk, record_id)
     if claimed is None:
         return None
-    submission_id, payload, ids = claimed
-    answer = carry(desk, payload, ids, "delete")
-    _write_down(desk, submission_id, ids, answer)
+    answer = carry(desk, claimed, "delete")
+    _write_down(desk, claimed, answer)
     return answer
 
 
-def _claim(desk: Desk, record_id: int) -> tuple[int, Payload, list[str]] | None:
+def _going(record_id: int, now: datetime) -> SelectOfScalar[Credit]:
+    rows = select(Credit).where(Credit.record_id == record_id, Credit.state == State.WITHDRAWING)
+    rows = rows.where(Credit.lease_owner == "", or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
+    return rows.order_by(col(Credit.id))
+
+
+def _claim(desk: Desk, record_id: int) -> Claim | None:
     now = datetime.now(UTC)
     with desk.store.writing() as session:
-        rows = select(Credit).where(Credit.record_id == record_id, Credit.state == State.WITHDRAWING)
-        rows = rows.where(Credit.lease_owner == "").order_by(col(Credit.id)).with_for_update(skip_locked=True)
-        credits_ = session.exec(rows).all()
-        if not credits_:
+        record = lock_record(session, record_id)
+        rows = session.exec(_going(record_id, now).with_for_update()).all()
+        if record is None or not rows:
             return None
-        record = session.get_one(Record, record_id)
-        payload = desk.client.render([assemble(session, desk.config, record, credits_, "delete")], now)
-        submission = journal.write(session, session.get_one(Channel, desk.channel_id), "delete", payload, credits_, now)
-        for credit in credits_:
-            credit.attempts += 1
-            credit.negatives, credit.first_negative_at = 0, None
-            lease(credit, desk.store.owner, now=now, length=desk.config.pars.timeout + LEASE_MARGIN)
-            session.add(credit)
-        return submission.id, payload, [credit.credit_id for credit in credits_]
+        # one identity a document: credits that left under another name go with the next request
+        credits_ = [credit for credit in rows if credit.sent_as == rows[0].sent_as]
+        try:
+            payload = desk.client.render([assemble(session, desk.config, record, credits_, "delete")], now)
+        except CannotSend as error:
+            _put_off(session, credits_, error, now)
+            return None
+        return claim(session, desk, "delete", payload, credits_, now)
 
 
-def _write_down(desk: Desk, submission_id: int, ids: Sequence[str], answer: Answer) -> None:
+def _put_off(session: Session, credits_: Sequence[Credit], error: CannotSend, now: datetime) -> None:
+    """Our own last gate refuses the document: it is tried every hour, and a person is told once."""
+    for credit in credits_:
+        credit.problems = [problem.model_dump(mode="json") for problem in error.problems]
+        credit.next_at = now + HELD_AGAIN
+        if credit.reason != error.code:
+            credit.reason = error.code
+            note(session, credit, "withdrawal put off", now=now, code=error.code, by="submission")
+            log.warning("withdrawal.put_off", credit=credit.id, code=error.code, who=str(error.problems[0].who))
+        session.add(credit)
+
+
+def _write_down(desk: Desk, claimed: Claim, answer: Answer) -> None:
     now = datetime.now(UTC)
     with desk.store.writing() as session:
-        rows = session.exec(select(Credit).where(col(Credit.credit_id).in_(ids)).order_by(col(Credit.id))).all()
-        mine = [credit for credit in rows if credit.state == State.WITHDRAWING]
-        keep(session, submission_id, answer, mine)
+        mine = still_mine(session, claimed, State.WITHDRAWING)
+        keep(session, claimed, answer, mine)
+        again = now + pause(desk, mine)
         for credit in mine:
             free(credit)
+            session.add(credit)
             if answer.nothing_happened:
-                pause = back_off(credit.attempts, desk.config.pars.retry_first, desk.config.pars.retry_most)
-                credit.next_at = now + pause
-                session.add(credit)
+                credit.next_at = again
             else:
                 _settle(session, credit, answer, now)
                 desk.counts[credit.state] += 1
@@ -135,6 +100,7 @@ def _settle(session: Session, credit: Credit, answer: Answer, now: datetime) -> 
             move(session, credit, State.WITHDRAWN, now=now, code=credit.why_absent, by="submission")
         case Verdict.REFUSED if said.code != "pars.no_match":
             move(session, credit, State.WITHDRAWAL_REFUSED, now=now, code=said.code, by="submission")
+            log.warning("withdrawal.refused", credit=credit.id, code=said.code, who="coordinator")
         case _:  # "no such credit" is asked about like no answer at all: it may only be late
             credit.at_pars = "unknown"
             move(session, credit, State.WITHDRAWAL_IN_DOUBT, now=now, code=said.code, by="submission")

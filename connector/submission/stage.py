@@ -4,57 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 
-from sqlmodel import select
+from sqlmodel import Session, col, select
 
 from connector import channels
 from connector.config import Config, ProviderConfig
-from connector.errors import ConnectorError, NeedsOperator, RetryLater
+from connector.errors import ConfigError, NeedsOperator, RetryLater
 from connector.pars.exchange import Unclear
 from connector.records import Counts
 from connector.store import circuit, poison
-from connector.store.session import Store
+from connector.store.session import Store, StoreUnavailable
+from connector.store.states import State
 from connector.store.tables import Channel, Credit
-from connector.submission import adds, deletes
+from connector.submission import adds, deletes, wishes
 from connector.submission.web_service import Answer, Desk
+
+_TO_LEAVE = (State.READY, State.WITHDRAWING)
 
 
 def run(store: Store, config: Config) -> Counts:
-    """One turn for every provider; one provider's outage never delays another's credits."""
-    counts = Counts()
-    for provider in config.providers:
-        deletes.carry_out_wishes(store, config, provider.id, counts)
-        _turn(store, config, provider, counts)
-    return counts
+    """One turn for every provider."""
+    return channels.every_provider(config, partial(_turn, store, config))
 
 
 def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts) -> None:
-    with store.writing() as session:
-        channel = channels.row_of(session, provider, provider.channel)
+    wishes.carry_out(store, config, provider.id, counts)
+    channel = channels.row_of(store, provider)
     if not circuit.is_closed(channel, datetime.now(UTC)):
         return
-    if not (_due(store, provider) or channel.circuit == "open"):
+    going, coming = _due(store, provider)
+    if not (going or coming or channel.circuit == "open"):
         return
-    with channels.open_client(config, provider, provider.channel) as client:
-        desk = Desk(store, config, client, channel.id, provider.channel, counts)
+    try:
+        client = channels.open_client(config, provider, provider.channel)
+    except ConfigError as error:
+        channels.stop(store, config, channel.id, error)
+        return
+    with client:
+        desk = Desk(store, config, client, channel.id, provider.id, provider.channel, counts, bool(channel.code))
         if channel.circuit == "open" and not _probe(desk):
             return
-        _send_all(desk, provider)
+        if _each(desk, going, deletes.withdraw_record):
+            _each(desk, coming, adds.send_record)
 
 
-def _due(store: Store, provider: ProviderConfig) -> bool:
+def _due(store: Store, provider: ProviderConfig) -> tuple[list[int], list[int]]:
+    """Records with a withdrawal that is due, and with an add."""
     now = datetime.now(UTC)
     with store.reading() as session:
-        return bool(deletes.due_withdrawals(session, provider.id, now) or adds.due_records(session, provider.id, now))
-
-
-def _send_all(desk: Desk, provider: ProviderConfig) -> None:
-    now = datetime.now(UTC)
-    with desk.store.reading() as session:
-        going = deletes.due_withdrawals(session, provider.id, now)
-        coming = adds.due_records(session, provider.id, now)
-    if _each(desk, going, deletes.withdraw_record):
-        _each(desk, coming, adds.send_record)
+        return deletes.due_withdrawals(session, provider.id, now), adds.due_records(session, provider.id, now)
 
 
 def _each(desk: Desk, record_ids: Iterable[int], send: Callable[[Desk, int], Answer | None]) -> bool:
@@ -64,15 +63,15 @@ def _each(desk: Desk, record_ids: Iterable[int], send: Callable[[Desk, int], Ans
             return False
         try:
             answer = send(desk, record_id)
-        except Unclear:
-            continue  # the question before the send settled nothing about this one: next turn
-        except (RetryLater, NeedsOperator) as error:
-            _stop(desk, error)
+        except StoreUnavailable:
+            raise  # our own trouble, not the channel's
+        except (RetryLater, NeedsOperator) as error:  # the question before the send
+            channels.stop(desk.store, desk.config, desk.channel_id, error)
             return False
         except Exception as error:
             _set_aside(desk, record_id, error)
             continue
-        if answer and answer.error and not _goes_on(desk, answer.error):
+        if answer and not _goes_on(desk, answer):
             return False
     return True
 
@@ -82,35 +81,45 @@ def _set_aside(desk: Desk, record_id: int, error: Exception) -> None:
     now = datetime.now(UTC)
     with desk.store.writing() as session:
         poison.note(session, "submission", error, now)
-        for credit in session.exec(select(Credit).where(Credit.record_id == record_id)):
-            credit.next_at = now + poison.PAUSE
+        rows = select(Credit).where(Credit.record_id == record_id, col(Credit.state).in_(_TO_LEAVE))
+        for credit in session.exec(rows.where(Credit.lease_owner == "").with_for_update()):
+            credit.reason, credit.next_at = poison.CODE, now + poison.PAUSE
             session.add(credit)
 
 
-def _goes_on(desk: Desk, error: ConnectorError) -> bool:
+def _goes_on(desk: Desk, answer: Answer) -> bool:
     """After a save that left its credit in doubt, PARS's own answer to a harmless read decides about the channel."""
-    if isinstance(error, RetryLater | NeedsOperator):
-        _stop(desk, error)
+    if isinstance(answer.error, RetryLater | NeedsOperator):
+        channels.stop(desk.store, desk.config, desk.channel_id, answer.error)
         return False
-    return _probe(desk)
-
-
-def _probe(desk: Desk) -> bool:
-    try:
-        desk.client.probe()
-    except Unclear:
-        pass
-    except (RetryLater, NeedsOperator) as error:
-        _stop(desk, error)
-        return False
-    with desk.store.writing() as session:
-        circuit.recover(session, session.get_one(Channel, desk.channel_id), now=datetime.now(UTC))
+    if answer.error is not None:
+        return _probe(desk)
+    if desk.on_trial:
+        with desk.store.writing() as session:
+            circuit.recover(session, session.get_one(Channel, desk.channel_id), now=datetime.now(UTC))
+        desk.on_trial = False
     return True
 
 
-def _stop(desk: Desk, error: ConnectorError) -> None:
-    patience = desk.config.pars
+def _probe(desk: Desk) -> bool:
+    """May the channel go on? A stopped one is well when there is nothing to prove it with, else on trial."""
+    try:
+        desk.client.probe()
+    except Unclear:
+        pass  # an answer, if an odd one
+    except (RetryLater, NeedsOperator) as error:
+        channels.stop(desk.store, desk.config, desk.channel_id, error)
+        return False
     with desk.store.writing() as session:
         channel = session.get_one(Channel, desk.channel_id)
-        now = datetime.now(UTC)
-        circuit.stop(session, channel, error, now=now, first=patience.retry_first, most=patience.probe)
+        if channel.circuit == "open" and _has_work(session, desk):
+            circuit.try_again(session, channel)
+        elif channel.circuit == "open":
+            circuit.recover(session, channel, now=datetime.now(UTC))
+        desk.on_trial = bool(channel.code)
+    return True
+
+
+def _has_work(session: Session, desk: Desk) -> bool:
+    rows = select(Credit.id).where(Credit.provider_id == desk.provider_id, col(Credit.state).in_(_TO_LEAVE))
+    return session.exec(rows.limit(1)).first() is not None

@@ -26,25 +26,32 @@ NOT_FOUND = "learner.not_found"
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Judge every held credit that is due."""
+    """Judge every held credit that is due, each once."""
     counts = Counts()
     now = datetime.now(UTC)
-    while _batch(store, config, now, counts):
-        pass
+    after = 0
+    while not store.stopping.is_set() and (last := _batch(store, config, after, now, counts)):
+        after = last
     return counts
 
 
-def _batch(store: Store, config: Config, now: datetime, counts: Counts) -> bool:
-    due = select(Credit).where(Credit.state == State.HELD, Credit.wanted == "present")
-    due = (
-        due.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now)).order_by(col(Credit.id)).limit(BATCH)
-    )
+def _batch(store: Store, config: Config, after: int, now: datetime, counts: Counts) -> int:
+    """The number of the last credit judged; 0 when none is left."""
+    due = select(Credit).where(Credit.state == State.HELD, Credit.wanted == "present", col(Credit.id) > after)
+    due = due.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
     with store.writing() as session:
-        credits_ = session.exec(due.with_for_update(skip_locked=True)).all()
+        credits_ = session.exec(due.order_by(col(Credit.id)).limit(BATCH).with_for_update(skip_locked=True)).all()
         for credit in credits_:
-            with poison.contained(session, "validation", credit, now=now):
-                _judge(session, config, credit, now, counts)
-    return bool(credits_)
+            _judge_safely(session, config, credit, now, counts)
+        return credits_[-1].id if credits_ else 0
+
+
+def _judge_safely(session: Session, config: Config, credit: Credit, now: datetime, counts: Counts) -> None:
+    with poison.contained(session, "validation", credit, now=now):
+        _judge(session, config, credit, now, counts)
+        return
+    credit.reason = poison.CODE
+    counts["poisoned"] += 1
 
 
 def _judge(session: Session, config: Config, credit: Credit, now: datetime, counts: Counts) -> None:
@@ -53,6 +60,8 @@ def _judge(session: Session, config: Config, credit: Credit, now: datetime, coun
     problems = [Problem.model_validate(row) for row in credit.gate]
     if not any(problem.code == NOT_FOUND for problem in problems):
         problems += _problems(session, config, credit, award, learner, now)
+        if not credit.attempts:  # after PARS's own "no match", only PARS says that it is solved
+            solved(session, credit, award, now=now)
     held = [problem for problem in problems if stops(problem, config.validation)]
     credit.problems = [problem.model_dump(mode="json") for problem in problems]
     if held:
@@ -60,9 +69,7 @@ def _judge(session: Session, config: Config, credit: Credit, now: datetime, coun
         counts["held"] += 1
         return
     _name_identifier(credit, learner, config)
-    if credit.state == State.HELD:
-        move(session, credit, State.READY, now=now, by="validation")
-        solved(session, credit, award, now=now)
+    move(session, credit, State.READY, now=now, by="validation")
     counts["ready"] += 1
 
 
@@ -124,7 +131,8 @@ def _activity(row: ActivityRow) -> activity_checks.Activity:
 
 
 def _cme_amount(session: Session, award: Award) -> Decimal | None:
-    cme = session.exec(select(Credit).where(Credit.award_id == award.id, Credit.kind == "cme").limit(1)).first()
+    earned = select(Credit).where(Credit.award_id == award.id, Credit.kind == "cme").order_by(col(Credit.id).desc())
+    cme = session.exec(earned.limit(1)).first()
     return cme.amount if cme else None
 
 

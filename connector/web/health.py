@@ -14,10 +14,24 @@ from connector.store.states import State
 from connector.store.tables import Channel, Credit, Source
 
 Row = TypeVar("Row", Source, Channel)
+_OF_ROWS = (
+    metrics.CREDITS, metrics.OLDEST, metrics.WAITING, metrics.SOURCE_UP, metrics.SOURCE_LAG, metrics.CHANNEL_UP,
+)  # fmt: skip
+
+
+def inode(store: Store) -> tuple[int, int] | None:
+    """Which file the store is: one that was deleted or replaced under us is written to, and lost."""
+    try:
+        stat = store.path.stat() if store.path else None
+    except OSError:
+        return None
+    return (stat.st_dev, stat.st_ino) if stat else None
 
 
 def readiness(store: Store) -> list[str]:
     """Why the connector is not doing its work now, as codes; empty when it is."""
+    if store.path and not store.path.is_file():
+        return ["store.gone"]
     try:
         with store.reading() as session:
             stopped = [f"source {row.id}: {row.code}" for row in _open(session, Source)]
@@ -32,12 +46,19 @@ def _open(session: Session, table: type[Row]) -> list[Row]:
 
 
 def exposition(store: Store) -> bytes:
-    """The metrics page, with the gauges brought up to date."""
+    """The metrics page, with the gauges brought up to date; without a store none of them shows an old number."""
     now = datetime.now(UTC)
-    with store.reading() as session:
-        _credits(session, now)
-        _waiting(session)
-        _circuits(session, now)
+    for gauge in _OF_ROWS:
+        gauge.clear()
+    try:
+        with store.reading() as session:
+            _credits(session, now)
+            _waiting(session)
+            _circuits(session, now)
+    except ConnectorError:
+        metrics.STORE_UP.set(0)
+    else:
+        metrics.STORE_UP.set(1)
     return metrics.exposition()
 
 
@@ -51,7 +72,6 @@ def _credits(session: Session, now: datetime) -> None:
 
 
 def _waiting(session: Session) -> None:
-    metrics.WAITING.clear()
     held = select(Credit.reason, func.count()).where(Credit.state == State.HELD).group_by(Credit.reason)
     for reason, count in session.exec(held):
         metrics.WAITING.labels(reason=reason).set(count)

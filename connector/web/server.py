@@ -17,7 +17,7 @@ from connector.errors import NeedsOperator
 from connector.store.session import Store
 from connector.web import health
 
-STALE = 300.0  # seconds without any finished job: the daemon hangs
+STALE = 300.0  # seconds without any finished job, beside the time that the schedule itself leaves: the daemon hangs
 
 
 class HealthServer:
@@ -26,6 +26,8 @@ class HealthServer:
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
         self._address = (config.web.host, config.web.port)
+        self._store_file = health.inode(store)
+        self._stale = STALE + min(config.schedule.digest, config.schedule.submission).total_seconds()
         self._beat = time.monotonic()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -44,24 +46,29 @@ class HealthServer:
         )
 
     def start(self) -> None:
-        """Raises NeedsOperator when the port is taken."""
-        listener = socket.socket(socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(self._address)
-        except OSError:
-            listener.close()
-            raise NeedsOperator(
-                "web.port_taken",
-                f"port {self._address[1]} of {self._address[0]} is taken",
-                "set web.port in config.yaml to another port, or to 0 for a free one",
-            ) from None
+        """Answers from the moment it returns. Raises NeedsOperator when the port is taken."""
+        listener = self._listen()
         self.port = listener.getsockname()[1]
         settings = uvicorn.Config(self.app(), log_config=None, access_log=False, lifespan="off")
         self._server = uvicorn.Server(settings)
-        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # signals are the daemon's
         self._thread = threading.Thread(target=self._server.run, args=([listener],), name="health", daemon=True)
         self._thread.start()
+
+    def _listen(self) -> socket.socket:
+        host, port = self._address
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(self._address)
+            listener.listen()  # here and not in the thread: of two that may bind, one may listen
+        except OSError as error:
+            listener.close()
+            raise NeedsOperator(
+                "web.port_taken",
+                f"port {port} of {host} is not to be had: {error.strerror}",
+                "set web.port in config.yaml to another port, or to 0 for a free one",
+            ) from None
+        return listener
 
     def stop(self) -> None:
         if self._server and self._thread:
@@ -70,12 +77,13 @@ class HealthServer:
 
     def _livez(self, _request: Request) -> Response:
         quiet = time.monotonic() - self._beat
-        return JSONResponse(
-            {"alive": quiet < STALE, "quiet_s": round(quiet)}, status_code=200 if quiet < STALE else 503
-        )
+        alive = quiet < self._stale
+        return JSONResponse({"alive": alive, "quiet_s": round(quiet)}, status_code=200 if alive else 503)
 
     def _readyz(self, _request: Request) -> Response:
         stopped = health.readiness(self._store)
+        if not stopped and health.inode(self._store) != self._store_file:
+            stopped = ["store.replaced"]
         return JSONResponse({"ready": not stopped, "stopped": stopped}, status_code=503 if stopped else 200)
 
     def _metrics(self, _request: Request) -> Response:

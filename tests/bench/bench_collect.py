@@ -1,4 +1,4 @@
-"""Statements a second from a local LRS into the store, beside a bare loop and tincan's client over the same pages.
+"""Statements a second from a local LRS to stored, and to stored and mapped, beside a bare loop and tincan's client.
 
     python -m tests.bench.bench_collect [--statements 20000] [--rounds 3] [--json FILE]
 
@@ -28,11 +28,25 @@ from rich.console import Console
 from rich.table import Table
 
 from connector.collection import stage
+from connector.config import Config
+from connector.mapping import stage as mapping
+from connector.records import Counts
 from connector.store.session import Store
 from tests.collection.settings import PASSWORD_IN, config_for, source_for
 
 ROOT = Path(__file__).parents[2]
 Contender = Callable[[str], int]
+
+RULE = """\
+  - name: course-{number}
+    when:
+      - {{path: verb.id, is: completed}}
+      - {{path: object.id, is: "https://moodle.example.org/course/view.php?id={course}"}}
+    activity: "{number:09d}"
+    completed_on: {{path: timestamp}}
+    per: activity
+    credits: [{{type: cme, amount: 1.25}}]
+"""
 
 
 def bare(endpoint: str) -> int:
@@ -59,18 +73,44 @@ def by_tincan(endpoint: str) -> int:
 
 def collected(endpoint: str) -> int:
     """The connector: read, cut, check, link and store, a transaction for each page, synchronous FULL."""
-    source = source_for(endpoint)
+    with opened() as (store, folder):
+        return _collect(store, endpoint, folder)["stored"]
+
+
+def mapped(endpoint: str) -> int:
+    """The same, and every statement mapped by a hundred rules, one of which fits a tenth of them."""
+    with opened() as (store, folder):
+        counts = _collect(store, endpoint, folder)
+        config = _config(endpoint, folder)
+        done = mapping.run(store, config)
+    assert done["completion"] == counts["stored"] // 10
+    return counts["stored"]
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Store, Path]]:
     with tempfile.TemporaryDirectory() as folder:
+        rules = "\n".join(RULE.format(number=number, course=number) for number in range(9, 109))
+        (Path(folder) / "rules.yaml").write_text(f"version: 1\nrules:\n{rules}\n", encoding="utf-8")
         store = Store(f"sqlite:///{folder}/bench.db")
         store.upgrade()
-        counts = stage.collect(store, config_for(source), source)
+        yield store, Path(folder)
         store.dispose()
-    return counts["stored"]
+
+
+def _config(endpoint: str, folder: Path) -> Config:
+    return config_for(source_for(endpoint)).model_copy(update={"mappings": folder})
+
+
+def _collect(store: Store, endpoint: str, folder: Path) -> Counts:
+    config = _config(endpoint, folder)
+    return stage.collect(store, config, config.sources[0])
 
 
 CONTENDERS: dict[str, Contender] = {
     "bare httpx + orjson": bare,
-    "collection into SQLite": collected,
+    "stored in SQLite": collected,
+    "stored and mapped": mapped,
     "tincan RemoteLRS": by_tincan,
 }
 

@@ -1,0 +1,171 @@
+"""The commands that look and change nothing: check, explain, records, unmatched."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import click
+
+from connector import terminal
+from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
+from connector.inquiry import check as checks
+from connector.inquiry import explain as stories
+from connector.inquiry import ledger, listing
+
+_COLUMNS = (
+    "credit", "learner", "activity", "completed", "credit type", "amount", "state", "reason", "PARS", "who acts",
+)  # fmt: skip
+
+
+@click.command()
+@click.option("--lrs", "names", flag_value="lrs", multiple=True, help="Only the LRSs.")
+@click.option("--pars", "names", flag_value="pars", multiple=True, help="Only PARS: the contract probe.")
+@click.option("--learners", "names", flag_value="learners", multiple=True, help="Only the learner sources.")
+@click.option("--mappings", "names", flag_value="mappings", multiple=True, help="Only the mapping files.")
+@click.option("--ledger", "names", flag_value="ledger", multiple=True, help="Only the sums of the store.")
+@as_json
+@pass_work
+@plainly
+def check(work: Work, names: tuple[str, ...], *, as_json: bool) -> int:
+    """Check configuration, rules, LRSs, PARS, learner sources and the ledger.
+
+    \b
+    pars-connector check
+    pars-connector check --lrs --pars
+    """
+    asked = set(names) or {*checks.CHECKS, "ledger"}
+    with terminal.progress("checking"):
+        found = [one for name, ask in checks.CHECKS.items() if name in asked for one in ask(work.config, work.store)]
+    sums = ledger.prove(work.store) if "ledger" in asked else []
+    if as_json:
+        terminal.json_lines(one.model_dump() for one in [*found, *sums])
+    else:
+        _show_checks(found)
+        _show_sums(sums)
+    return FAILED if any(not one.good for one in found) or any(one.wrong for one in sums) else 0
+
+
+def _show_checks(found: list[checks.Checked]) -> None:
+    rows = (
+        [one.what, "good" if one.good else one.code, "\n".join(text for text in (one.message, one.hint) if text)]
+        for one in found
+    )
+    terminal.table("", ["check", "result", ""], rows, nothing="")
+
+
+def _show_sums(sums: list[ledger.Sum]) -> None:
+    rows = ([one.what, str(one.count), str(one.wrong or "")] for one in sums)
+    terminal.table("ledger", ["what", "count", "wrong"], rows, nothing="")
+
+
+@click.command()
+@click.argument("what")
+@as_json
+@pass_work
+@plainly
+def explain(work: Work, what: str, *, as_json: bool) -> int:
+    """Tell the story of a statement, a learner or a credit.
+
+    \b
+    pars-connector explain 7f8a0c5e-...         a statement's id
+    pars-connector explain 17                   a credit's number, or its ccid:
+    pars-connector explain learner:4            a learner's number
+    """
+    return _explain(work, what, as_json=as_json)
+
+
+def _explain(work: Work, what: str, *, as_json: bool) -> int:
+    lines = stories.explain(work.store, work.config, what)
+    if not lines:
+        terminal.complain(f"nothing is known of {what}: give a statement id, a credit number, or learner:NUMBER")
+        return FAILED
+    if as_json:
+        terminal.json_lines(line.model_dump() for line in lines)
+    else:
+        terminal.story(lines)
+    return 0
+
+
+@click.command()
+@click.option("--learner", help="A learner's number or actor key.")
+@click.option("--activity", help="An ACCME activity id.")
+@click.option("--state", help="confirmed, held, unmatched, ...")
+@click.option("--from", "begin", type=click.DateTime(["%Y-%m-%d"]), help="Completed on or after this date.")
+@click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="Completed on or before this date.")
+@as_json
+@pass_work
+@plainly
+def records(
+    work: Work,
+    learner: str | None,
+    activity: str | None,
+    state: str | None,
+    begin: datetime | None,
+    end: datetime | None,
+    *,
+    as_json: bool,
+) -> None:
+    """List credits with their state and PARS's word.
+
+    \b
+    pars-connector records --activity 203512345 --from 2026-01-01
+    pars-connector records --state held --json
+    """
+    wanted = listing.Filter(learner=learner, activity=activity, state=state, begin=_day(begin), end=_day(end))
+    _show(listing.records(work.store, wanted), "records", "no credit fits", as_json=as_json)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+@click.group()
+def unmatched() -> None:
+    """Learners whom PARS or the learner sources could not match.
+
+    \b
+    pars-connector unmatched list
+    pars-connector unmatched show 17
+    """
+
+
+@unmatched.command("list")
+@as_json
+@pass_work
+@plainly
+def unmatched_list(work: Work, *, as_json: bool) -> None:
+    """List every credit that waits for a person to mend its learner, the oldest first.
+
+    \b
+    pars-connector unmatched list
+    """
+    _show(listing.unmatched(work.store), "unmatched", "every learner is matched", as_json=as_json)
+
+
+@unmatched.command("show")
+@click.argument("credit")
+@as_json
+@pass_work
+@plainly
+def unmatched_show(work: Work, credit: str, *, as_json: bool) -> int:
+    """Tell the story of one failed match: what failed, which field, who can mend it.
+
+    \b
+    pars-connector unmatched show 17
+    """
+    return _explain(work, credit, as_json=as_json)
+
+
+def _show(rows: list[listing.Row], title: str, nothing: str, *, as_json: bool) -> None:
+    if as_json:
+        terminal.json_lines(row.plain() for row in rows)
+    else:
+        terminal.table(title, _COLUMNS, map(_cells, rows), nothing=nothing)
+
+
+def _cells(row: listing.Row) -> list[str]:
+    numbers = [str(row.credit), str(row.learner), row.activity, str(row.completed_on), row.certification, row.amount]
+    return [*numbers, row.state, row.reason, row.pars_status, listing.who_acts(row.problems)]
+
+
+COMMANDS = (check, explain, records, unmatched)

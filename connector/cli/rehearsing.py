@@ -1,0 +1,72 @@
+"""The commands that need nothing and reach nobody: demo and sandbox."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from connector import terminal
+from connector.cli.work import plainly
+from connector.errors import NeedsOperator
+
+
+@click.command()
+@click.option("--folder", default=".demo", show_default=True, type=click.Path(path_type=Path), help="Where it works.")
+@click.option(
+    "--channel", default="xml-service", show_default=True, type=click.Choice(["xml-service", "json-service"]),
+    help="The service of PARS to rehearse.",
+)  # fmt: skip
+@plainly
+def demo(folder: Path, channel: str) -> int:
+    """Rehearse the whole job on invented data: nothing to install, nothing leaves this machine.
+
+    On a terminal the daemon stays up afterwards until Ctrl-C.
+
+    \b
+    pars-connector demo
+    pars-connector demo --channel json-service
+    """
+    from connector.demo import show
+
+    return show.run(folder, channel, stay=sys.stdin.isatty() and sys.stdout.isatty())
+
+
+@click.command()
+@click.option("--lrs-port", default=0, type=click.IntRange(0, 65535), help="0 takes a free port.")
+@click.option("--pars-port", default=0, type=click.IntRange(0, 65535), help="0 takes a free port.")
+@click.option("--empty", is_flag=True, help="Without the invented statements.")
+@plainly
+def sandbox(lrs_port: int, pars_port: int, *, empty: bool) -> None:
+    """Start the rehearsal LRS and the rehearsal PARS on loopback, until Ctrl-C.
+
+    \b
+    pars-connector sandbox
+    pars-connector sandbox --lrs-port 8080 --pars-port 8081 --empty
+    """
+    from connector.sandbox.server import Sandbox
+
+    try:
+        servers = Sandbox(load=not empty, lrs_port=lrs_port, pars_port=pars_port)
+    except OSError as error:
+        hint = "name another port, or 0 for a free one"
+        raise NeedsOperator("web.port_taken", f"a port is not to be had: {error.strerror}", hint) from None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with servers:
+        own = servers.credentials
+        login = f"ProviderId {own.provider_id}, User {own.user}, Password {own.password}"
+        terminal.say(servers.banner)
+        terminal.say(f"LRS            {servers.lrs_url}   user {own.lrs_user}, password {own.lrs_password}")
+        terminal.say(f"PARS, XML      {servers.pars_url}   {login}")
+        terminal.say(f"PARS, JSON     {servers.pars_json_url}")
+        terminal.say(f"faults, ledger {servers.control_url}")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            terminal.say("ended")
+
+
+COMMANDS = (demo, sandbox)

