@@ -32,6 +32,8 @@ def every_provider(config: Config, turn: Turn) -> Counts:
         turn(provider, counts)
         return counts
 
+    if len(config.providers) == 1:
+        return one(config.providers[0])
     with ThreadPoolExecutor(min(MOST_AT_ONCE, len(config.providers))) as pool:
         return sum(pool.map(one, config.providers), Counts())
 

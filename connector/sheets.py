@@ -74,10 +74,10 @@ def _check_header(path: Path, header: list[str], required: set[str], known: set[
     if not named:
         hint = "it may be about to be written; known columns: " + ", ".join(sorted(known))
         raise _refused(path, 1, "config.sheet", "the sheet has no header", hint)
-    for name in named:
-        if name not in known:
+    for place, name in enumerate(header, start=1):
+        if name and name not in known:  # never repeated: of a sheet without a header it is somebody's name
             hint = did_you_mean(name, known) or "known columns: " + ", ".join(sorted(known))
-            raise _refused(path, 1, "config.sheet_column", f'unknown column "{name}"', hint)
+            raise _refused(path, 1, "config.sheet_column", f"the header of column {place} is no known name", hint)
     if missing := required - set(named):
         raise _refused(path, 1, "config.sheet_column", "missing column: " + ", ".join(sorted(missing)))
     if len(set(named)) < len(named):

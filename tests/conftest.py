@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import time_machine
+from httpx._transports import default
 
 from connector.sandbox.server import Sandbox
 from connector.store.session import Store
 from tests.delivery.workplace import NOON, Delivery, lay_out
+
+TRUST = ssl.create_default_context()
 
 
 @pytest.fixture
@@ -22,8 +26,12 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 @pytest.fixture
-def delivery_on(tmp_path: Path, clock: time_machine.Traveller) -> Iterator[Callable[[str], Delivery]]:
+def delivery_on(
+    tmp_path: Path, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], Delivery]]:
     """`delivery_on("json-service")`: a workplace on that channel."""
+    # loading the machine's certificates takes longer than all the rest of a turn, and loopback needs none
+    monkeypatch.setattr(default, "create_ssl_context", lambda **_: TRUST)
     with Sandbox(load=False) as sandbox:
         made: list[Delivery] = []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,10 +64,18 @@ def credits_of(session: Session, awards: Collection[Award]) -> Sequence[Credit]:
     return session.exec(rows.order_by(col(Credit.id)).with_for_update()).all()
 
 
-def add_credit(session: Session, opening: Opening, award: Award, offer: CreditOffer, *, code: str) -> Credit:
+def add_credit(session: Session, opening: Opening, award: Award, offer: CreditOffer, *, code: str) -> None:
     """One more credit of an award: its first of this certification, or the `-2` after a withdrawal."""
-    record = _record_of(session, opening, award, "rems" if offer.kind == "rems" else "identified")
+    kind = _kind(offer)
+    records = select(Record).where(Record.award_id == award.id, Record.kind == kind).order_by(col(Record.id)).limit(1)
+    record = session.exec(records).first() or _new_record(session, opening, award, kind)
     before = select(Credit.id).where(Credit.award_id == award.id, Credit.certification == offer.certification)
+    _new_credit(session, opening, award, record, offer, serial=len(session.exec(before).all()) + 1, code=code)
+
+
+def _new_credit(
+    session: Session, opening: Opening, award: Award, record: Record, offer: CreditOffer, *, serial: int, code: str
+) -> None:
     credit = Credit(
         award_id=award.id,
         record_id=record.id,
@@ -78,7 +86,7 @@ def add_credit(session: Session, opening: Opening, award: Award, offer: CreditOf
         credit_type=offer.credit_type,
         amount=offer.amount,
         board_total=offer.board_total,
-        credit_id=_credit_id(session, opening, award, offer, serial=len(session.exec(before).all()) + 1),
+        credit_id=_credit_id(session, opening, award, offer, serial=serial),
         state=State.HELD,
         state_since=opening.now,
         created_at=opening.now,
@@ -87,7 +95,6 @@ def add_credit(session: Session, opening: Opening, award: Award, offer: CreditOf
     session.add(credit)
     session.flush()
     note(session, credit, "opened", now=opening.now, code=code, by="learners")
-    return credit
 
 
 def _open(
@@ -113,20 +120,22 @@ def _open(
     )
     session.add(award)
     session.flush()
-    for offer in _identified_first(completion.credits):
-        add_credit(session, opening, award, offer, code="award.opened")
+    for kind in ("identified", "rems"):
+        offers = [offer for offer in completion.credits if _kind(offer) == kind]
+        if not offers:
+            continue
+        record = _new_record(session, opening, award, kind)
+        for offer in offers:
+            _new_credit(session, opening, award, record, offer, serial=1, code="award.opened")
     return award
 
 
-def _identified_first(offers: Iterable[CreditOffer]) -> list[CreditOffer]:
-    return sorted(offers, key=lambda offer: offer.kind == "rems")
+def _kind(offer: CreditOffer) -> str:
+    """Identified and de-identified credits never share a record."""
+    return "rems" if offer.kind == "rems" else "identified"
 
 
-def _record_of(session: Session, opening: Opening, award: Award, kind: str) -> Record:
-    """The award's record of this kind: identified and de-identified credits never share one."""
-    known = select(Record).where(Record.award_id == award.id, Record.kind == kind).order_by(col(Record.id)).limit(1)
-    if record := session.exec(known).first():
-        return record
+def _new_record(session: Session, opening: Opening, award: Award, kind: str) -> Record:
     record = Record(
         provider_id=award.provider_id,
         award_id=award.id,

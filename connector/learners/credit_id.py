@@ -18,7 +18,7 @@ def credit_id(domain: str, anchor: str, award_key: tuple[str, ...], certificatio
     """`ccid:<provider's domain>:<hash>`, with `-2`, `-3` for each add after a withdrawal.
 
     >>> credit_id("example.org", "mbox:a@example.org", ("0001234", "203512345", ""), "ABIM")
-    'ccid:example.org:4ce5f0a1c5eb2a8c2d3a5b6a0f3e5ad1'
+    'ccid:example.org:c1dd0baf643414248d42b879c3e4f4fd'
     """
     return _urn(domain, hashlib.sha256(_facts(anchor, award_key, certification)).hexdigest(), serial)
 

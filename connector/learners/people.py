@@ -36,24 +36,29 @@ def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -
     """
     found = answers.about([key])
     keys = {key, *(found.keys if found else ())}
-    rows = _rows(session, keys)
+    links = _links(session, keys)
+    rows = [session.get_one(LearnerRow, number) for number in sorted({link.learner_id for link in links.values()})]
     before = [_as_seen(session, row) for row in rows]
     mine = [row for row in rows if not found or not _is_someone_elses(session, row, keys, found, answers)]
     row = mine[0] if mine else _new(session)
     for other in mine[1:]:
         _merge(session, other, into=row)
-    moved = [_link(session, one, row, found) for one in sorted(keys)]
+    moved = [_link(session, one, links.get(one), row, found) for one in sorted(keys)]
     session.flush()
-    own = [one for one in keys_of(session, [row.id])[row.id] if one in keys or not _strangers([one], found, answers)]
+    own = [one for one in _all_keys(session, row, rows, keys) if one in keys or not _strangers([one], found, answers)]
     _update(session, row, answers.about(own), now)
     session.flush()
-    after = _as_seen(session, row)
+    after = _as_seen(session, row) if rows else None
     return Met(row, frozenset(own), any(moved) or any(one != after for one in before))
 
 
-def _rows(session: Session, keys: Iterable[ActorKey]) -> list[LearnerRow]:
-    rows = {row.id: row for one in keys if (row := of_key(session, one))}
-    return [rows[learner_id] for learner_id in sorted(rows)]
+def _links(session: Session, keys: Collection[ActorKey]) -> dict[ActorKey, LearnerKey]:
+    found = session.exec(select(LearnerKey).where(col(LearnerKey.actor_key).in_(sorted(keys))))
+    return {ActorKey(link.actor_key): link for link in found}
+
+
+def _all_keys(session: Session, row: LearnerRow, known: list[LearnerRow], keys: set[ActorKey]) -> Collection[ActorKey]:
+    return keys_of(session, [row.id])[row.id] if row in known else keys
 
 
 def _as_seen(session: Session, row: LearnerRow) -> Learner:
@@ -75,9 +80,8 @@ def _strangers(keys: Iterable[ActorKey], found: Found | None, answers: Answers) 
     return found is not None and any(is_someone_else(other.learner, found.learner) for other in others)
 
 
-def _link(session: Session, key: ActorKey, row: LearnerRow, found: Found | None) -> bool:
+def _link(session: Session, key: ActorKey, link: LearnerKey | None, row: LearnerRow, found: Found | None) -> bool:
     """True when the key, with the awards that it opened, came from another learner."""
-    link = session.get(LearnerKey, key)
     if link is None:
         origin = found.learner.origins.get("family_name", "directory") if found else "statement"
         session.add(LearnerKey(actor_key=key, learner_id=row.id, origin=origin))
@@ -139,9 +143,7 @@ def _columns(learner: Learner) -> dict[str, object]:
 
 def _keep_consent(session: Session, row: LearnerRow, said: Consent | None, now: datetime) -> None:
     if said is not None and said != newest_consent(session, row):
-        kept = ConsentRow(learner_id=row.id, given=said.given, at=said.at, origin=said.origin, seen_at=now)
-        session.add(kept)
-        session.flush()
+        session.add(ConsentRow(learner_id=row.id, given=said.given, at=said.at, origin=said.origin, seen_at=now))
 
 
 def keys_of(session: Session, learners: Iterable[int]) -> dict[int, list[ActorKey]]:

@@ -99,6 +99,7 @@ def _remember_all(
         if known := people.of_key(session, key):
             known.fetched_at = opening.now  # the next refresh tries again, not the next turn
             session.add(known)
+            done.update(people.keys_of(session, [known.id])[known.id])
     return changed
 
 
@@ -114,7 +115,8 @@ def _attach_safely(
             raise LookupError(row.id)
         completion = Completion.model_validate(row.completion)
         award, is_new = awards.attach(session, opening, row, learner, completion)
-        standing.follow(session, opening, award)
+        if not is_new:
+            standing.follow(session, opening, award)
         changed.setdefault(award.learner_id, False)
         counts["opened" if is_new else "joined"] += 1
         return
@@ -130,8 +132,9 @@ def _judge_all(session: Session, opening: awards.Opening, changed: Mapping[int, 
         row = session.get_one(LearnerRow, learner_id)
         if row.merged_into is None:
             _judge(session, opening, row, counts, changed=is_changed)
-            with poison.contained(session, "learners", None, now=opening.now):
-                standing.close_same(session, opening, learner_id)
+    for award_id in standing.doubled(session, changed.keys()):
+        with poison.contained(session, "learners", None, now=opening.now):
+            standing.close_same(session, opening, session.get_one(Award, award_id))
 
 
 def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: Counts, *, changed: bool) -> None:

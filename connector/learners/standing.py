@@ -5,7 +5,7 @@ After a merge one learner may have two awards for one thing: they are one family
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,19 +76,22 @@ def rems_answers(session: Session, award: Award) -> RemsAnswers | None:
     return said[0] if said else None
 
 
-def close_same(session: Session, opening: Opening, learner_id: int) -> None:
+def doubled(session: Session, learners: Collection[int]) -> Sequence[int]:
+    """The eldest award of each family that has more than one, of these learners."""
+    eldest = select(func.min(Award.id)).where(col(Award.learner_id).in_(learners))
+    grouped = eldest.group_by(col(Award.learner_id), col(Award.provider_id), col(Award.activity_id), col(Award.per))
+    return session.exec(grouped.having(func.count() > 1)).all()
+
+
+def close_same(session: Session, opening: Opening, award: Award) -> None:
     """After a merge, two awards for one thing: one credit a certification goes on, the other unsent ones close.
 
     A credit that was sent goes on, else the oldest; where two were sent, nothing is withdrawn without a person.
     """
-    doubled = select(func.min(Award.id)).where(Award.learner_id == learner_id)
-    doubled = doubled.group_by(col(Award.provider_id), col(Award.activity_id), col(Award.per))
-    for award_id in session.exec(doubled.having(func.count() > 1)).all():
-        award = session.get_one(Award, award_id)
-        rows = credits_of(session, family(session, award))
-        for certification in {row.certification for row in rows}:
-            _close_all_but_one(session, [row for row in rows if row.certification == certification], opening.now)
-        follow(session, opening, award)
+    rows = credits_of(session, family(session, award))
+    for certification in sorted({row.certification for row in rows}):
+        _close_all_but_one(session, [row for row in rows if row.certification == certification], opening.now)
+    follow(session, opening, award)
 
 
 def _close_all_but_one(session: Session, rows: Sequence[Credit], now: datetime) -> None:

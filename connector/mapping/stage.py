@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
 from connector.config import Config
 from connector.errors import MappingError
 from connector.logs import log
 from connector.mapping import rule_files
-from connector.mapping.evaluate import Judged, evaluate
+from connector.mapping.evaluate import evaluate
 from connector.mapping.loader import Defaults, Ruleset
 from connector.metrics import MAPPING_VALID
 from connector.records import Actor, ActorKey, Completion, Counts, Ignored, Problem, Statement
@@ -67,7 +69,7 @@ def _still_active(
     row: MappingVersion | None, defaults: Defaults, found: rule_files.Loaded, error: MappingError
 ) -> tuple[int, Ruleset]:
     if row is None:
-        raise error
+        raise error.with_traceback(None)  # kept from turn to turn: its trace must not grow
     if found.is_news():
         where = error.findings[0].where if error.findings else error.where
         log.warning("mapping.refused", code=error.code, where=where, hint="the rules that were active keep running")
@@ -89,36 +91,59 @@ def _activate(session: Session, rules: Ruleset) -> int:
 
 
 def _batch(store: Store, version_id: int, rules: Ruleset, counts: Counts) -> bool:
-    now = datetime.now(UTC)
+    """One transaction for many statements: their outcomes go in together, then what they void falls."""
+    unmapped = select(StatementRow).where(col(StatementRow.mapped_with).is_(None)).order_by(col(StatementRow.id))
     with store.writing() as session:
-        unmapped = select(StatementRow).where(col(StatementRow.mapped_with).is_(None)).order_by(col(StatementRow.id))
         rows = session.exec(unmapped.limit(BATCH).with_for_update(skip_locked=True)).all()
+        if not rows:
+            return False
+        fallen = _voided(session, rows)
+        kept = [outcome for row in rows for outcome in _outcomes(session, row, rules, standing=row.id not in fallen)]
+        if kept:
+            session.execute(insert(EvidenceRow), kept)
+        counts.update("voided" if not outcome["standing"] else outcome["outcome"] for outcome in kept)
         for row in rows:
-            _map_safely(session, row, rules, counts, now)
-            row.mapped_with = version_id
-            session.add(row)
-    return bool(rows)
+            counts["voiding"] += _void(session, row) if row.voids else 0
+        mapped = update(StatementRow).where(col(StatementRow.id).in_([row.id for row in rows]))
+        session.execute(mapped.values(mapped_with=version_id), execution_options={"synchronize_session": False})
+    return True
 
 
-def _map_safely(session: Session, row: StatementRow, rules: Ruleset, counts: Counts, now: datetime) -> None:
-    """A statement that makes us stumble still has its one outcome: a problem for whoever keeps the connector."""
-    with poison.contained(session, "mapping", None, now=now):
-        _map(session, row, rules, counts)
-        return
-    message = "the mapping stumbled over this statement"
-    _keep(session, row, Problem(code="connector.unexpected", message=message, who=Actor.OPERATOR), counts)
+def _voided(session: Session, rows: Sequence[StatementRow]) -> set[int]:
+    """Which of these statements were voided before they were mapped."""
+    ids = select(Voided).where(col(Voided.statement_id).in_([row.statement_id for row in rows]))
+    gone = {(one.source_id, one.statement_id) for one in session.exec(ids)}
+    return {row.id for row in rows if (row.source_id, row.statement_id) in gone}
 
 
-def _map(session: Session, row: StatementRow, rules: Ruleset, counts: Counts) -> None:
+def _outcomes(session: Session, row: StatementRow, rules: Ruleset, *, standing: bool) -> list[dict[str, Any]]:
+    """The outcomes of one statement as columns of `evidence`; one that makes us stumble still has its one outcome."""
     if row.voids:
-        counts["voiding"] += _void(session, row)
-        return
+        return []
     if row.problem is not None:
-        _keep(session, row, Problem.model_validate(row.problem), counts)
-        return
-    voided = session.get(Voided, (row.source_id, row.statement_id)) is not None
-    for judged in evaluate(rules, _statement(row), orjson.loads(row.raw or b"null")):
-        _keep_judged(session, row, judged, counts, standing=not voided)
+        return [_kept(row, "", "", Problem.model_validate(row.problem), standing=standing)]
+    try:
+        judged = evaluate(rules, _statement(row), orjson.loads(row.raw or b"null"))
+    except Exception as error:
+        poison.note(session, "mapping", error, datetime.now(UTC))
+        message = "the mapping stumbled over this statement"
+        stumbled = Problem(code="connector.unexpected", message=message, who=Actor.OPERATOR)
+        return [_kept(row, "", "", stumbled, standing=standing)]
+    return [_kept(row, one.rule, one.rule_hash, one.outcome, standing=standing) for one in judged]
+
+
+def _kept(
+    row: StatementRow, rule: str, rule_hash: str, outcome: Completion | Ignored | Problem, *, standing: bool
+) -> dict[str, Any]:
+    columns: dict[str, Any] = {"statement_pk": row.id, "actor_key": row.actor_key, "rule": rule, "rule_hash": rule_hash}
+    columns |= {"standing": standing, "reason": "", "completion": None, "problem": None}
+    match outcome:
+        case Completion():
+            return columns | {"outcome": "completion", "completion": outcome.model_dump(mode="json")}
+        case Ignored():
+            return columns | {"outcome": "ignored", "reason": outcome.reason}
+        case Problem():
+            return columns | {"outcome": "problem", "reason": outcome.code, "problem": outcome.model_dump(mode="json")}
 
 
 def _statement(row: StatementRow) -> Statement:
@@ -140,42 +165,9 @@ def _void(session: Session, row: StatementRow) -> int:
     target = select(StatementRow.id).where(
         StatementRow.source_id == row.source_id, StatementRow.statement_id == row.voids
     )
-    fallen = 0
-    for outcome in session.exec(select(EvidenceRow).where(col(EvidenceRow.statement_pk).in_(target))):
+    outcomes = select(EvidenceRow).where(col(EvidenceRow.statement_pk).in_(target), col(EvidenceRow.standing))
+    fallen = session.exec(outcomes).all()
+    for outcome in fallen:
         outcome.standing = False
         session.add(outcome)
-        fallen += 1
-    return fallen
-
-
-def _keep_judged(session: Session, row: StatementRow, judged: Judged, counts: Counts, *, standing: bool) -> None:
-    values: dict[str, Any] = {"statement_pk": row.id, "actor_key": row.actor_key, "standing": standing}
-    values |= {"rule": judged.rule, "rule_hash": judged.rule_hash}
-    match judged.outcome:
-        case Completion() as completion:
-            kept = EvidenceRow(**values, outcome="completion", completion=completion.model_dump(mode="json"))
-        case Ignored() as ignored:
-            kept = EvidenceRow(**values, outcome="ignored", reason=ignored.reason)
-        case Problem() as problem:
-            kept = EvidenceRow(
-                **values, outcome="problem", reason=problem.code, problem=problem.model_dump(mode="json")
-            )
-    session.add(kept)
-    counts["voided" if not standing else kept.outcome] += 1
-
-
-def _keep(session: Session, row: StatementRow, problem: Problem, counts: Counts) -> None:
-    """A statement nobody can read has one outcome, under no rule."""
-    dumped = problem.model_dump(mode="json")
-    session.add(
-        EvidenceRow(
-            statement_pk=row.id,
-            actor_key=row.actor_key,
-            rule="",
-            rule_hash="",
-            outcome="problem",
-            reason=problem.code,
-            problem=dumped,
-        )
-    )
-    counts["problem"] += 1
+    return len(fallen)

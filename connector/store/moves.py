@@ -50,6 +50,7 @@ def _still_there(session: Session, credit: Credit) -> None:
     """On PostgreSQL another daemon may have moved the row since it was read: its state is read again under its lock."""
     if session.get_bind().dialect.name == "sqlite" or credit.id is None:
         return  # SQLite's write transaction is alone from its first statement on
+    session.flush()  # an earlier move of this very transaction is no other daemon's
     seen = credit.state
     session.refresh(credit, ["state"], with_for_update=True)
     if credit.state != seen:

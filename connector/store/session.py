@@ -34,9 +34,9 @@ class StoreUnavailable(RetryLater):
 class Store:
     """The database of one connector.
 
-    `reading()` and `writing()` are the only ways to a session; a write transaction on SQLite takes its lock at the
-    start, so that it waits (up to 30 s) instead of failing in the middle. `owner` names this process in leases; loops
-    look at `stopping` between two rows.
+    `reading()` and `writing()` are the only ways to a session; a write transaction on SQLite takes its lock with its
+    first statement, a question too, so that it waits (up to 30 s) instead of failing in the middle. `owner` names this
+    process in leases; loops look at `stopping` between two rows.
     """
 
     def __init__(self, url: str) -> None:
@@ -95,6 +95,7 @@ def _parse(url: str) -> URL:
     """A plain `postgresql://` means psycopg 3, the one driver we come with."""
     try:
         parsed = make_url(url)
+        parsed.get_dialect()
     except ArgumentError:
         raise ConfigError(
             "config.store_url", "store.url is no database address", "write it as sqlite:///path/to/pars-connector.db"

@@ -110,7 +110,7 @@ def _problems(
         identifier_order=provider.identifier_order,
         rems=rems,
         cme_amount=_cme_amount(session, award),
-        siblings=_siblings(session, award),
+        siblings=_siblings(session, award, credit),
         journal=activity is not None and activity.format == JOURNAL_FORMAT,
     )
     rems_type = rems.type if rems else ""
@@ -136,17 +136,18 @@ def _cme_amount(session: Session, award: Award) -> Decimal | None:
     return cme.amount if cme else None
 
 
-def _siblings(session: Session, award: Award) -> tuple[checks.Sibling, ...]:
-    """Live or ready credits of the same learner, activity and date in other awards."""
-    others = select(Credit).join(Award, col(Award.id) == col(Credit.award_id))
+def _siblings(session: Session, award: Award, credit: Credit) -> tuple[checks.Sibling, ...]:
+    """Live or ready credits of the same board, learner, activity and date in other awards."""
+    if not credit.board:
+        return ()
+    others = select(Credit.board, Credit.credit_type).join(Award, col(Award.id) == col(Credit.award_id))
     others = others.where(
         Award.learner_id == award.learner_id,
         Award.provider_id == award.provider_id,
         Award.activity_id == award.activity_id,
         Award.completed_on == award.completed_on,
         Credit.award_id != award.id,
+        Credit.board == credit.board,
         col(Credit.state).in_([*LIVE, State.READY]),
     )
-    return tuple(
-        checks.Sibling(board=one.board, credit_type=one.credit_type) for one in session.exec(others) if one.board
-    )
+    return tuple(checks.Sibling(board=board, credit_type=kind) for board, kind in session.exec(others.distinct()))

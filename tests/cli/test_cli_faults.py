@@ -128,7 +128,7 @@ def test_lint_speaks_json_and_github(config: Path) -> None:
 
 def test_an_lrs_that_is_down_and_wrong_passwords_are_said_and_exit_1(config: Path, sandbox: Sandbox) -> None:
     sandbox.load()
-    for side, said in (("lrs", "source rehearsal: lrs.login"), ("pars", "channel 0001234 xml-service: pars.login")):
+    for side, said in (("pars", "channel 0001234 xml-service: pars.login"), ("lrs", "source rehearsal: lrs.login")):
         sandbox.switch("wrong-password", side=side)
         done = tell(config, "once")
         assert done.exit_code == 1, done.stdout

@@ -36,6 +36,8 @@ MOC = ("moc", "ABIM/Medical Knowledge", "ABIM", "Medical Knowledge", "2.00")
 REMS = ("rems", "REMS/Opioid Analgesic", "", "", "0")
 ANSWERS = {"type": "Opioid Analgesic", "profession": "Physician", "practice_area": "Pain"}
 
+_ACTIVE = ("ready", "sending", "in_doubt", "pending", "withdrawing", "withdrawal_in_doubt")
+
 Offer = tuple[str, str, str, str, str]
 
 
@@ -90,9 +92,7 @@ class Delivery:
             session.flush()
             local = f"{serial:032x}" if kind == "rems" else ""
             wait = now + more.get("wait", timedelta(days=7))
-            record = Record(
-                provider_id=self.provider, award_id=award.id, kind=kind, local_id=local, wait_until=wait
-            )
+            record = Record(provider_id=self.provider, award_id=award.id, kind=kind, local_id=local, wait_until=wait)
             session.add(record)
             session.flush()
             rows = [_credit(award, record, offer, who, state, f"{serial}-{at}") for at, offer in enumerate(offers)]
@@ -112,11 +112,31 @@ class Delivery:
         self.clock.shift(timedelta(**span))
 
     def go_on(self, hours: float = 1, step: float = 5) -> None:
-        """Turns of both stages, `step` minutes apart."""
-        for _ in range(int(hours * 60 / step)):
+        """Turns of both stages, at least `step` minutes apart, until nothing is due any more or the hours are over."""
+        ends = datetime.now(UTC) + timedelta(hours=hours)
+        while datetime.now(UTC) < ends:
+            self.turns(1, step)
+            due = self._next_due()
+            if due is None:
+                return
+            self.clock.move_to(min(max(due, datetime.now(UTC)), ends))
+
+    def turns(self, count: int, step: float = 5) -> None:
+        """So many turns of both stages, `step` minutes apart, whether something is due or not."""
+        for _ in range(count):
             self.send()
             self.ask()
             self.pass_by(minutes=step)
+
+    def _next_due(self) -> datetime | None:
+        now = datetime.now(UTC)
+        with self.store.reading() as session:
+            due = [row.next_at or now for row in session.exec(select(Channel)) if row.circuit == "open"]
+            for row in session.exec(select(Credit)):
+                unsettled = row.wanted == "absent" and row.state not in ("closed", "withdrawn")
+                if unsettled or row.state in _ACTIVE:
+                    due.append(row.lease_until or row.next_at or now)
+        return min(due, default=None)
 
     def credit(self, pk: int) -> Credit:
         with self.store.reading() as session:
@@ -216,6 +236,22 @@ def lay_out(folder: Path, sandbox: Sandbox, clock: time_machine.Traveller, chann
     """A workplace with the patience of a real one: 15 minutes to settle, half-hour questions."""
     config = workplace.lay_out(folder, sandbox, channel)
     config = config.model_copy(update={"pars": ParsConfig(timeout=timedelta(seconds=0.4))})
-    store = open_store(config)
-    activities.load(config, store)
+    store = Store(config.store.url)
+    if store.path is not None:
+        store.path.write_bytes(_empty_store(folder.with_name("template"), config))
     return Delivery(folder, sandbox, clock, config, store)
+
+
+_template: dict[str, bytes] = {}
+
+
+def _empty_store(folder: Path, config: Config) -> bytes:
+    """The file of a store with schema, provider and activities: made once, copied for each test."""
+    if not _template:
+        file = folder / "template.db"
+        made = config.store.model_copy(update={"url": f"sqlite:///{file}"})
+        store = open_store(config.model_copy(update={"store": made}))
+        activities.load(config, store)
+        store.dispose()
+        _template["file"] = file.read_bytes()
+    return _template["file"]

@@ -24,7 +24,8 @@ NOT_CODES = {"config.yaml", "config.store", "rems.type", "connector.demo"}
 def sources() -> list[Path]:
     """The connector without its rehearsal, whose codes are its own business."""
     folder = ROOT / "connector"
-    return [path for path in sorted(folder.rglob("*.py")) if path.relative_to(folder).parts[0] not in ("sandbox", "demo")]
+    apart = [folder / "sandbox", folder / "demo"]
+    return [path for path in sorted(folder.rglob("*.py")) if not any(map(path.is_relative_to, apart))]
 
 
 def codes() -> set[str]:
@@ -73,6 +74,6 @@ def _blamed() -> set[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.JoinedStr)
         for part in node.values
-        if isinstance(part, ast.Constant) and _ENDING.fullmatch(str(part.value))
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and _ENDING.fullmatch(part.value)
     }
-    return {f"{blame}{ending}" for blame in blames for ending in endings}
+    return {blame + ending for blame in blames for ending in endings}

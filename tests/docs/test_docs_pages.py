@@ -6,12 +6,15 @@ import configparser
 import re
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
+from connector.cli import main
 from tests.docs.pages import ROOT, anchors, blocks, files, pages, without_code
 
 FORBIDDEN = ["/wor" + "k/", "shar" + "ed/", "pypi" + ".org", "python" + "hosted", "npm" + "js.", "--index" + "-url"]
+COMMAND = re.compile(r"pars-connector(?! pars-connector)(?: (?:-c|--config) \S+)? ([a-z]+)(?: ([a-z]+))?")
 
 
 def _name(path: Path) -> str:
@@ -39,6 +42,23 @@ def test_every_yaml_example_is_yaml(page: Path) -> None:
         assert yaml.safe_load(example)
 
 
+@pytest.mark.parametrize("page", pages(), ids=_name)
+def test_every_command_that_is_named_exists(page: Path) -> None:
+    """Pages that say what is not there yet name such commands without the program's name."""
+    text = page.read_text(encoding="utf-8")
+    named = [found for piece in _code(text) for found in COMMAND.findall(piece)]
+    known = main.commands
+    assert [name for name, _ in named if name not in known] == []
+    groups = {name: command.commands for name, command in known.items() if isinstance(command, click.Group)}
+    assert [f"{name} {below}" for name, below in named if name in groups and below and below not in groups[name]] == []
+
+
+def _code(text: str) -> list[str]:
+    """What stands in code, one piece a line; fenced blocks up to the words beside a command."""
+    fenced = [line.split("   ")[0] + "\n" for block in blocks(text, "") for line in block.splitlines()]
+    return fenced + [piece + "\n" for piece in re.findall(r"`([^`\n]+)`", without_code(text))]
+
+
 @pytest.mark.parametrize("word", FORBIDDEN)
 def test_no_file_names_what_is_not_of_the_project(word: str) -> None:
     assert [_name(path) for path in files() if word.encode() in path.read_bytes()] == []
@@ -47,7 +67,8 @@ def test_no_file_names_what_is_not_of_the_project(word: str) -> None:
 def test_the_index_leads_to_every_page() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     named = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)#\s]+)", index)}
-    assert [_name(path) for path in pages() if "docs" in path.parts and path.name != "index.md" and path not in named] == []
+    own = [path for path in pages() if path.is_relative_to(ROOT / "docs") and path.name != "index.md"]
+    assert [_name(path) for path in own if path not in named] == []
 
 
 def test_the_compose_file_keeps_the_root_read_only_and_the_secrets_in_files() -> None:

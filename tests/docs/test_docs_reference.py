@@ -73,4 +73,5 @@ def test_every_control_page_of_the_rehearsal() -> None:
 
 
 def test_every_complaint_of_the_ledger() -> None:
-    assert Counter(first_cells(section(read("sandbox.md"), "## The check of the ledger"))) == Counter(list(ledger.CODES))
+    table = section(read("sandbox.md"), "## The check of the ledger")
+    assert Counter(first_cells(table)) == Counter(list(ledger.CODES))

@@ -9,7 +9,6 @@ import pytest
 from connector.store.states import State
 from connector.store.tables import Award, LearnerRow
 from tests.learners.middle import (
-    ACTIVITY,
     ANNA,
     BORIS,
     COURSE,
@@ -176,7 +175,7 @@ def test_two_actor_keys_of_one_person_become_one_learner_with_one_award(place: M
     place.sheet(ANNA | {"account": "", "username": ""}, ANNA | {"email": ""})
     place.post(statement(1), statement(2, actor=account("3"), timestamp="2026-03-09T15:00:00Z")).run()
     anchors = [award.anchor for award in place.awards()]
-    assert anchors == ["mbox:anna@example.org", f"account:https://lms.example.org|3"]
+    assert anchors == ["mbox:anna@example.org", "account:https://lms.example.org|3"]
     place.sheet(ANNA)
     place.run(later=timedelta(hours=1))
     with place.credits() as (elder, younger):
@@ -222,7 +221,11 @@ def test_two_rows_with_one_mailbox_match_nobody_and_link_nobody(place: Middle) -
     place.post(statement(1, actor={"mbox": "mailto:clinic@example.org"}))
     place.post(statement(2, actor=account("3")), statement(3, actor=account("4"))).run()
     with place.credits() as rows:
-        assert [(row.state, row.reason) for row in rows] == [("held", "learner.not_found"), ("ready", ""), ("ready", "")]
+        assert [(row.state, row.reason) for row in rows] == [
+            ("held", "learner.not_found"),
+            ("ready", ""),
+            ("ready", ""),
+        ]
     assert len({award.learner_id for award in place.awards()}) == 3
 
 
@@ -253,7 +256,3 @@ def test_a_restart_between_the_rooms_changes_nothing(place: Middle) -> None:
 def _credits(place: Middle) -> list[object]:
     with place.credits() as rows:
         return list(rows)
-
-
-def test_an_activity_of_another_provider_is_another_award() -> None:
-    assert ACTIVITY["activity_id"] == "203512345"

@@ -65,7 +65,10 @@ def test_what_pars_stored_is_adopted_and_never_sent_again(
     pks = either.ready("bachebe", (CME_2, MOC), HYPERTENSION)
     fail_next_save(either, fault, **settings)
     either.go_on()
-    assert [either.moves(pk) for pk in pks] == [["sending", "in_doubt", "confirmed"], ["sending", "in_doubt", "pending"]]
+    assert [either.moves(pk) for pk in pks] == [
+        ["sending", "in_doubt", "confirmed"],
+        ["sending", "in_doubt", "pending"],
+    ]
     assert len(either.saves()) == 1
     assert len(either.held_live()) == 2
     assert either.is_clean()
@@ -190,7 +193,9 @@ def test_a_record_in_doubt_comes_back_together(either: Delivery) -> None:
     assert either.state(cme) == "confirmed"
 
 
-def test_a_missing_outcome_leaves_only_that_credit_in_doubt(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_outcome_leaves_only_that_credit_in_doubt(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cme, moc = delivery.ready("bachebe", (CME_2, MOC), HYPERTENSION)
     gone = delivery.credit(moc).credit_id
     drop_line(monkeypatch, gone)

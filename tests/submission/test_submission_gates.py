@@ -209,7 +209,12 @@ def test_pars_words_stand_beside_ours(either: Delivery) -> None:
     [cme] = either.ready("oadeyemi", (("cme", "AMA PRA Category 1", "", "", "1.00"),), "203512353")
     either.send()
     row = either.credit(cme)
-    assert (row.state, row.at_pars, row.reason, row.pars_reason) == ("refused", "no", "pars.invalid_data", "Invalid data")
+    assert (row.state, row.at_pars, row.reason, row.pars_reason) == (
+        "refused",
+        "no",
+        "pars.invalid_data",
+        "Invalid data",
+    )
     assert "Closed" in row.pars_words
     either.go_on()
     assert either.moves(cme) == ["sending", "refused"]

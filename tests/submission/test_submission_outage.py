@@ -48,7 +48,7 @@ def test_a_wrong_path_for_saves_is_said_once_although_reads_are_answered(deliver
     wrong = right.model_copy(update={"xml_service": right.xml_service.model_copy(update={"calls": calls})})
     delivery.set(wire=wrong)
     with capture_logs() as lines:
-        delivery.go_on(hours=1)
+        delivery.turns(12)
         assert channel_lines(lines) == ["channel.stopped pars.wrong_path"]
         assert delivery.state(cme) == "ready"
         delivery.set(wire=right)
@@ -86,7 +86,7 @@ def test_retry_after_is_honoured(either: Delivery) -> None:
     either.sandbox.switch("too-many", seconds=1800)
     either.send()
     assert (either.state(cme), either.credit(cme).reason) == ("ready", "pars.busy")
-    either.go_on(hours=29 / 60, step=1)
+    either.turns(29, step=1)
     assert len(either.saves()) == 1
     either.go_on()
     assert either.state(cme) == "confirmed"
@@ -121,7 +121,7 @@ def test_the_pause_doubles_with_half_of_it_left_to_chance(monkeypatch: pytest.Mo
 def test_credits_put_back_leave_together_again(delivery: Delivery) -> None:
     delivery.ready("bachebe", (CME_2, MOC), HYPERTENSION)
     delivery.sandbox.switch("too-many", seconds=1)
-    delivery.go_on(hours=0.5, step=0.1)
+    delivery.turns(60, step=0.05)
     assert len(delivery.saves()) == 2
     assert delivery.is_clean()
 
@@ -163,7 +163,9 @@ def stumble_over(monkeypatch: pytest.MonkeyPatch, delivery: Delivery, pk: int) -
     monkeypatch.setattr(app, "act", broken)
 
 
-def test_a_poisonous_record_waits_an_hour_and_the_others_go(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_poisonous_record_waits_an_hour_and_the_others_go(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad, good = delivery.ready()[0], delivery.ready("jbrown")[0]
     assemble = adds.assemble
 

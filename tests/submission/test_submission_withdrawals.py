@@ -34,7 +34,9 @@ def test_one_credit_goes_and_the_other_of_its_record_stays(either: Delivery) -> 
 def test_another_award_of_the_same_learner_is_untouched(either: Delivery) -> None:
     [going] = confirmed(either)
     [learner] = {either.store and row.id for row in learners(either)}
-    [staying] = confirmed(either, learner=learner, activity=OPIOID, offers=(("cme", "AMA PRA Category 1", "", "", "1.25"),))
+    [staying] = confirmed(
+        either, learner=learner, activity=OPIOID, offers=(("cme", "AMA PRA Category 1", "", "", "1.25"),)
+    )
     either.unwant(going)
     either.go_on()
     assert either.held_live() == [either.credit(staying).credit_id]
