@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from connector.config import ChannelKind, Config, ProviderConfig
@@ -65,11 +67,16 @@ def row_of(store: Store, provider: ProviderConfig) -> Channel:
     """The row of the provider's channel, made at first use."""
     with store.reading() as session:
         row = _find(session, provider)
-    if row is None:
+    return row or _make(store, provider)
+
+
+def _make(store: Store, provider: ProviderConfig) -> Channel:
+    try:
         with store.writing() as session:
             row = _find(session, provider) or Channel(provider_id=provider.id, kind=provider.channel)
             session.add(row)
-            session.flush()
+    except IntegrityError:  # another daemon, at the same moment
+        return row_of(store, provider)
     return row
 
 
@@ -77,6 +84,17 @@ def _find(session: Session, provider: ProviderConfig) -> Channel | None:
     return session.exec(
         select(Channel).where(Channel.provider_id == provider.id, Channel.kind == provider.channel)
     ).first()
+
+
+@contextmanager
+def in_line(store: Store, channel_id: int) -> Iterator[bool]:
+    """One request in flight for each channel, whichever stage it comes from; False when the work is to end here: the
+    channel was stopped meanwhile, or this process is.
+    """
+    with store.lines[channel_id]:
+        with store.reading() as session:
+            flows = session.get_one(Channel, channel_id).circuit == "closed"
+        yield flows and not store.stopping.is_set()
 
 
 def stop(store: Store, config: Config, channel_id: int, error: ConnectorError) -> None:

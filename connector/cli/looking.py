@@ -11,6 +11,7 @@ from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
 from connector.inquiry import check as checks
 from connector.inquiry import explain as stories
 from connector.inquiry import ledger, listing
+from connector.store.states import State
 
 _COLUMNS = (
     "credit", "learner", "activity", "completed", "credit type", "amount", "state", "reason", "PARS", "who acts",
@@ -89,7 +90,9 @@ def _explain(work: Work, what: str, *, as_json: bool) -> int:
 @click.command()
 @click.option("--learner", help="A learner's number or actor key.")
 @click.option("--activity", help="An ACCME activity id.")
-@click.option("--state", help="confirmed, held, unmatched, ...")
+@click.option(
+    "--state", type=click.Choice([str(state) for state in State]), metavar="STATE", help="confirmed, held, ...",
+)  # fmt: skip
 @click.option("--from", "begin", type=click.DateTime(["%Y-%m-%d"]), help="Completed on or after this date.")
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="Completed on or before this date.")
 @as_json

@@ -20,7 +20,7 @@ from connector.store.session import Store
 from connector.web import health
 
 T = TypeVar("T")
-GRACE = 5.0  # seconds for what is in flight; somebody waits
+GRACE = 3.0  # seconds for what is in flight; somebody waits
 
 
 @click.command()

@@ -13,15 +13,15 @@ from sqlmodel import Session, col, select
 
 from connector.config import Config
 from connector.errors import MappingError
-from connector.inquiry.listing import is_number
+from connector.inquiry.listing import find_learner, is_number
 from connector.mapping.conditions import Seen
 from connector.mapping.evaluate import RuleTrace
 from connector.mapping.evaluate import explain as trace
 from connector.mapping.loader import from_texts
 from connector.mapping.stage import defaults_of
-from connector.records import ActorKey, Completion, Frozen, Ignored, Problem, Statement
+from connector.records import Completion, Frozen, Ignored, Problem
 from connector.store.session import Store
-from connector.store.states import State
+from connector.store.states import PARKED, State
 from connector.store.tables import (
     Award,
     Credit,
@@ -35,6 +35,7 @@ from connector.store.tables import (
     SubmissionCredit,
     Voided,
 )
+from connector.store.views import as_statement
 
 NEXT = {
     State.HELD: "the gates judge it again",
@@ -55,6 +56,8 @@ NEXT = {
 }
 
 
+_UNSENT = (State.HELD, State.READY, State.REFUSED)
+_AT_PARS = (State.PENDING, State.CONFIRMED, State.REJECTED, State.UNMATCHED)
 Told = tuple[datetime, str]
 
 
@@ -67,13 +70,15 @@ class Line(Frozen):
 
 
 def explain(store: Store, config: Config, what: str) -> list[Line]:
-    """The story of a statement's id, a credit's number or `ccid:`, or `learner:<number>`; empty when not known."""
+    """The story of a statement's id, a credit's number or `ccid:`, `learner:<number>` or an actor key; empty when
+    nothing is known of it."""
     with store.reading() as session:
         credit = _find_credit(session, what)
         if credit is not None:
             return list(_credit(session, credit, 0))
-        if what.startswith("learner:"):
-            return list(_learner(session, what.removeprefix("learner:")))
+        learner = find_learner(session, what.removeprefix("learner:"))
+        if learner is not None:
+            return list(_learner(session, learner))
         return [line for row in _find_statements(session, what) for line in _statement(session, config, row)]
 
 
@@ -87,10 +92,7 @@ def _find_statements(session: Session, what: str) -> list[StatementRow]:
     return list(session.exec(select(StatementRow).where(StatementRow.statement_id == what.lower())).all())
 
 
-def _learner(session: Session, what: str) -> Iterator[Line]:
-    row = session.get(LearnerRow, int(what)) if is_number(what) else None
-    if row is None:
-        return
+def _learner(session: Session, row: LearnerRow) -> Iterator[Line]:
     keys = session.exec(select(LearnerKey).where(LearnerKey.learner_id == row.id)).all()
     known = "known to a learner source" if row.found else "known to no learner source"
     yield Line(depth=0, at=_at(row.fetched_at), text=f"learner {row.id}, {known}, {len(keys)} actor key(s)")
@@ -133,7 +135,7 @@ def _rules(session: Session, config: Config, row: StatementRow) -> Iterator[Line
     except MappingError:
         yield Line(depth=1, text="the rules that mapped it cannot be read by this version any more")
         return
-    traces = trace(rules, _as_statement(row), orjson.loads(row.raw))
+    traces = trace(rules, as_statement(row), orjson.loads(row.raw))
     named = {active.rule.name for active in rules.candidates(row.verb, row.object_id)}
     judged = [one for one in traces if one.rule in named]
     if not judged:
@@ -155,9 +157,16 @@ def _saw(seen: Seen) -> str:
 
 
 def _outcome(session: Session, row: EvidenceRow) -> Iterator[Line]:
+    if row.outcome == "completion" and row.problem:
+        yield Line(depth=1, text=f"warning: {Problem.model_validate(row.problem).message} (lrs.not_typed)")
     standing = "" if row.standing else " (no longer standing: voided)"
     rule = f" of rule {row.rule}" if row.rule else ""
     yield Line(depth=1, text=f"outcome{rule}: {row.outcome} {row.reason}".rstrip() + standing)
+    if row.outcome == "problem" and row.problem:
+        problem = Problem.model_validate(row.problem)
+        yield Line(depth=2, text=f"{problem.message} ({problem.who} acts)")
+    if row.outcome == "completion" and row.standing and row.award_id is None:
+        yield Line(depth=2, text="next: it waits for the learner sources, and then joins an award")
     if row.award_id is not None:
         for credit in session.exec(select(Credit).where(Credit.award_id == row.award_id).order_by(col(Credit.id))):
             yield from _credit(session, credit, 2)
@@ -173,6 +182,8 @@ def _credit(session: Session, credit: Credit, depth: int) -> Iterator[Line]:
         f"learner:{award.learner_id}",
     )
     yield Line(depth=depth + 1, at=_at(credit.state_since), text=f"{credit.state}{_because(credit.reason)}")
+    if credit.wanted == "absent":
+        yield Line(depth=depth + 1, text=f"no longer wanted{_because(credit.why_absent)}")
     yield from _words(credit, depth + 1)
     for problem in (Problem.model_validate(one) for one in credit.problems):
         kind = "stops it" if problem.holds else "warning"
@@ -181,7 +192,18 @@ def _credit(session: Session, credit: Credit, depth: int) -> Iterator[Line]:
             yield Line(depth=depth + 2, text=problem.hint)
     for at, text in sorted([*_journal(session, credit), *_events(session, credit)], key=lambda told: told[0]):
         yield Line(depth=depth + 1, at=_at(at), text=text)
-    yield Line(depth=depth + 1, at=_at(credit.next_at), text=f"next: {NEXT[State(credit.state)]}")
+    yield Line(depth=depth + 1, at=_at(credit.next_at), text=f"next: {_next(credit)}")
+
+
+def _next(credit: Credit) -> str:
+    state = State(credit.state)
+    if credit.reason == PARKED:
+        return "a person looks: three saves drew no readable answer; it is asked about daily and not sent again"
+    if credit.wanted == "absent" and state in _UNSENT:
+        return "it closes with the next turn"
+    if credit.wanted == "absent" and state in _AT_PARS:
+        return "it is withdrawn from PARS with the next turn"
+    return NEXT[state]
 
 
 def _words(credit: Credit, depth: int) -> Iterator[Line]:
@@ -218,17 +240,3 @@ def _because(code: str) -> str:
 
 def _at(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%SZ") if moment else ""
-
-
-def _as_statement(row: StatementRow) -> Statement:
-    return Statement(
-        id=row.statement_id,
-        source=row.source_id,
-        stored=row.stored,
-        timestamp=row.timestamp,
-        actor_key=ActorKey(row.actor_key) if row.actor_key else None,
-        verb=row.verb,
-        object_id=row.object_id,
-        registration=row.registration,
-        raw=row.raw or b"",
-    )

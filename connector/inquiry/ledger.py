@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select
-from sqlmodel import Session, col, func, select
+from sqlalchemy import Select, String, cast
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, or_, select
 
 from connector.records import Frozen
+from connector.store import poison
 from connector.store.session import Store
 from connector.store.states import LIVE, MOVES, State
-from connector.store.tables import Award, Credit, Event, EvidenceRow, StatementRow
+from connector.store.tables import Award, Credit, Event, EvidenceRow, LearnerKey, StatementRow, Voided
 
 
 class Sum(Frozen):
@@ -29,12 +31,17 @@ def prove(store: Store) -> list[Sum]:
             Sum(what="statements stored", count=_count(session, select(StatementRow.id))),
             Sum(what="statements not mapped yet", count=_count(session, unmapped)),
             *_outcomes(session),
+            _silent(session),
             _completions(session),
+            *_voided(session),
+            _mixed(session),
             _awards(session),
             *_states(session),
             _doubled(session),
+            _merged(session),
             _sending(session),
             _moves(session),
+            _unwritten(session),
         ]
 
 
@@ -47,10 +54,48 @@ def _outcomes(session: Session) -> list[Sum]:
     return [Sum(what=f"outcomes: {outcome}", count=count) for outcome, count in session.exec(grouped)]
 
 
+def _silent(session: Session) -> Sum:
+    """A statement that could not be read and was mapped has its outcome: a problem."""
+    unreadable = select(StatementRow.id).where(col(StatementRow.mapped_with).is_not(None), StatementRow.voids == "")
+    unreadable = unreadable.where(cast(StatementRow.problem, String) != "null")
+    silent = unreadable.where(col(StatementRow.id).not_in(select(EvidenceRow.statement_pk)))
+    return Sum(what="statements nobody can read", count=_count(session, unreadable), wrong=_count(session, silent))
+
+
 def _completions(session: Session) -> Sum:
     """A standing completion has an award, or waits for the learners room's next turn."""
     waiting = select(EvidenceRow.id).where(EvidenceRow.outcome == "completion", col(EvidenceRow.award_id).is_(None))
-    return Sum(what="completions waiting for an award", count=_count(session, waiting.where(col(EvidenceRow.standing))))
+    waiting = waiting.where(col(EvidenceRow.standing).is_(True))
+    nothing = func.coalesce(cast(EvidenceRow.completion, String), "null") == "null"
+    empty = select(EvidenceRow.id).where(EvidenceRow.outcome == "completion", nothing)
+    return Sum(what="completions waiting for an award", count=_count(session, waiting), wrong=_count(session, empty))
+
+
+def _voided(session: Session) -> list[Sum]:
+    """What a mapped statement voids stands no more, and its award was told."""
+    by = aliased(StatementRow)
+    void = select(EvidenceRow.id).join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
+    void = void.join(
+        Voided,
+        (col(Voided.source_id) == col(StatementRow.source_id))
+        & (col(Voided.statement_id) == col(StatementRow.statement_id)),
+    ).join(by, col(by.id) == col(Voided.by_statement))
+    void = void.where(EvidenceRow.outcome != "problem", col(by.mapped_with).is_not(None))
+    upright = void.where(col(EvidenceRow.standing).is_(True))
+    fallen = select(EvidenceRow.id).where(col(EvidenceRow.standing).is_(False), col(EvidenceRow.award_id).is_not(None))
+    untold = fallen.where(EvidenceRow.reason == poison.CODE)
+    return [
+        Sum(what="outcomes voided", count=_count(session, void), wrong=_count(session, upright)),
+        Sum(what="voids followed by an award", count=_count(session, fallen), wrong=_count(session, untold)),
+    ]
+
+
+def _mixed(session: Session) -> Sum:
+    """An award's evidence is its own learner's."""
+    joined = select(EvidenceRow.id).join(Award, col(Award.id) == col(EvidenceRow.award_id))
+    foreign = joined.join(LearnerKey, col(LearnerKey.actor_key) == col(EvidenceRow.actor_key))
+    foreign = foreign.where(LearnerKey.learner_id != Award.learner_id)
+    return Sum(what="completions in awards", count=_count(session, joined), wrong=_count(session, foreign))
 
 
 def _awards(session: Session) -> Sum:
@@ -74,6 +119,15 @@ def _doubled(session: Session) -> Sum:
     return Sum(what="live credits", count=_count(session, live), wrong=_count(session, doubled))
 
 
+def _merged(session: Session) -> Sum:
+    """Sent for two actors before they were known as one person: not wrong, but a person should look."""
+    live = select(Award.learner_id).join(Credit, col(Credit.award_id) == col(Award.id))
+    live = live.where(col(Credit.state).in_(LIVE))
+    thing = (Award.learner_id, Award.provider_id, Award.activity_id, Award.per, Credit.certification)
+    doubled = live.group_by(*map(col, thing)).having(func.count() > 1)
+    return Sum(what="live credits that a merge has doubled", count=_count(session, doubled))
+
+
 def _sending(session: Session) -> Sum:
     sending = select(Credit.id).where(Credit.state == State.SENDING)
     return Sum(
@@ -92,3 +146,13 @@ def _moves(session: Session) -> Sum:
     rows = session.exec(moved.group_by(Event.from_state, Event.to_state)).all()
     wrong = sum(count for source, target, count in rows if (source, target) not in legal)
     return Sum(what="moves", count=sum(count for _, _, count in rows), wrong=wrong)
+
+
+def _unwritten(session: Session) -> Sum:
+    """A credit stands where its last event says: nothing moved it behind the store's back."""
+    last = select(func.max(Event.id).label("id")).where(Event.subject == "credit")
+    newest = last.group_by(Event.subject_id).subquery()
+    known = select(Event.subject_id, Event.to_state).join(newest, col(Event.id) == newest.c.id).subquery()
+    credits_ = select(Credit.id).outerjoin(known, known.c.subject_id == cast(Credit.id, String))
+    astray = credits_.where(or_(known.c.to_state.is_(None), known.c.to_state != Credit.state))
+    return Sum(what="credits with a history", count=_count(session, credits_), wrong=_count(session, astray))

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, or_, select
 from connector.records import Actor, Frozen, Problem
 from connector.store.session import Store
 from connector.store.states import State
-from connector.store.tables import Award, Credit, LearnerKey
+from connector.store.tables import Award, Credit, LearnerKey, LearnerRow
 
 IDENTITY = "learner."
 
@@ -53,7 +53,8 @@ def records(store: Store, wanted: Filter) -> list[Row]:
     query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id))
     with store.reading() as session:
         if wanted.learner:
-            query = query.where(col(Award.learner_id) == _learner_id(session, wanted.learner))
+            learner = find_learner(session, wanted.learner)
+            query = query.where(col(Award.learner_id) == (learner.id if learner else None))
         for column, value in ((Award.activity_id, wanted.activity), (Credit.state, wanted.state)):
             query = query.where(col(column) == value) if value else query
         query = query.where(col(Award.completed_on) >= wanted.begin) if wanted.begin else query
@@ -83,11 +84,14 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
 
 
-def _learner_id(session: Session, text: str) -> int:
-    if is_number(text):
-        return int(text)
+def find_learner(session: Session, text: str) -> LearnerRow | None:
+    """By number or actor key; whoever was merged into another is that other."""
     link = session.get(LearnerKey, text)
-    return link.learner_id if link else -1
+    number = link.learner_id if link else int(text) if is_number(text) else None
+    row = session.get(LearnerRow, number) if number is not None else None
+    while row is not None and row.merged_into is not None:
+        row = session.get(LearnerRow, row.merged_into)
+    return row
 
 
 def _row(credit: Credit, award: Award) -> Row:

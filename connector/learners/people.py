@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from connector.learners.directory import Answers, is_someone_else
 from connector.records import ActorKey, Consent, Found, Learner
 from connector.store.people import as_learner, newest_consent
-from connector.store.tables import Award, ConsentRow, LearnerFix, LearnerKey, LearnerRow
+from connector.store.tables import Award, ConsentRow, EvidenceRow, LearnerFix, LearnerKey, LearnerRow
 
 
 def of_key(session: Session, key: ActorKey) -> LearnerRow | None:
@@ -21,11 +21,15 @@ def of_key(session: Session, key: ActorKey) -> LearnerRow | None:
 
 @dataclass(frozen=True)
 class Met:
-    """A learner brought up to date; `changed` when anything that a gate or PARS looks at is not what it was."""
+    """A learner brought up to date; `changed` when anything that a gate or PARS looks at is not what it was.
+
+    `parted` are awards whose evidence turned out to be two people's.
+    """
 
     row: LearnerRow
     keys: frozenset[ActorKey]
     changed: bool
+    parted: frozenset[int]
 
 
 def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -> Met:
@@ -43,13 +47,16 @@ def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -
     row = mine[0] if mine else _new(session)
     for other in mine[1:]:
         _merge(session, other, into=row)
-    moved = [_link(session, one, links.get(one), row, found) for one in sorted(keys)]
+    moved = [link for link in links.values() if link.learner_id != row.id]
+    parted = {number for link in moved for number in _take_over(session, link, row, keys)}
+    origin = found.learner.origins.get("family_name", "directory") if found else "statement"
+    session.add_all(LearnerKey(actor_key=one, learner_id=row.id, origin=origin) for one in sorted(keys - links.keys()))
     session.flush()
     own = [one for one in _all_keys(session, row, rows, keys) if one in keys or not _strangers([one], found, answers)]
     _update(session, row, answers.about(own), now)
     session.flush()
     after = _as_seen(session, row) if rows else None
-    return Met(row, frozenset(own), any(moved) or any(one != after for one in before))
+    return Met(row, frozenset(own), bool(moved) or any(one != after for one in before), frozenset(parted))
 
 
 def _links(session: Session, keys: Collection[ActorKey]) -> dict[ActorKey, LearnerKey]:
@@ -80,21 +87,29 @@ def _strangers(keys: Iterable[ActorKey], found: Found | None, answers: Answers) 
     return found is not None and any(is_someone_else(other.learner, found.learner) for other in others)
 
 
-def _link(session: Session, key: ActorKey, link: LearnerKey | None, row: LearnerRow, found: Found | None) -> bool:
-    """True when the key, with the awards that it opened, came from another learner."""
-    if link is None:
-        origin = found.learner.origins.get("family_name", "directory") if found else "statement"
-        session.add(LearnerKey(actor_key=key, learner_id=row.id, origin=origin))
-        return False
-    if link.learner_id == row.id:
-        return False
-    opened = select(Award).where(Award.learner_id == link.learner_id, Award.anchor == key)
-    for award in session.exec(opened).all():
+def _take_over(session: Session, link: LearnerKey, row: LearnerRow, keys: set[ActorKey]) -> list[int]:
+    """A key that was another learner's comes with the awards it opened; what either one's statements said for the
+    other's awards is joined anew. The awards that lost evidence."""
+    theirs = select(Award).where(Award.learner_id == link.learner_id)
+    opened = session.exec(theirs.where(Award.anchor == link.actor_key)).all()
+    left = session.exec(theirs.where(Award.anchor != link.actor_key)).all()
+    astray = select(EvidenceRow).where(
+        or_(
+            col(EvidenceRow.award_id).in_([award.id for award in opened]) & col(EvidenceRow.actor_key).not_in(keys),
+            col(EvidenceRow.award_id).in_([award.id for award in left]) & (EvidenceRow.actor_key == link.actor_key),
+        )
+    )
+    parted = []
+    for evidence in session.exec(astray).all():
+        parted.append(evidence.award_id)
+        evidence.award_id = None
+        session.add(evidence)
+    for award in opened:
         award.learner_id = row.id
         session.add(award)
     link.learner_id = row.id
     session.add(link)
-    return True
+    return [number for number in parted if number is not None]
 
 
 def _new(session: Session) -> LearnerRow:

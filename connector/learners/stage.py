@@ -94,6 +94,8 @@ def _remember_all(
         with poison.contained(session, "learners", None, now=opening.now):
             met = people.remember(session, key, answers, opening.now)
             changed[met.row.id] = changed.get(met.row.id, False) or met.changed
+            for award_id in sorted(met.parted):
+                standing.follow(session, opening, session.get_one(Award, award_id))
             done |= met.keys
             continue
         if known := people.of_key(session, key):

@@ -13,14 +13,16 @@ from sqlmodel import Session, col, select
 from connector.config import Config
 from connector.errors import MappingError
 from connector.logs import log
+from connector.lrs.statement import typed
 from connector.mapping import rule_files
 from connector.mapping.evaluate import evaluate
 from connector.mapping.loader import Defaults, Ruleset
 from connector.metrics import MAPPING_VALID
-from connector.records import Actor, ActorKey, Completion, Counts, Ignored, Problem, Statement
+from connector.records import Actor, Completion, Counts, Ignored, Problem
 from connector.store import poison
 from connector.store.session import Store
 from connector.store.tables import Event, EvidenceRow, MappingVersion, StatementRow, Voided
+from connector.store.views import as_statement
 
 BATCH = 500
 SETTLED = timedelta(seconds=2)
@@ -123,7 +125,7 @@ def _outcomes(session: Session, row: StatementRow, rules: Ruleset, *, standing: 
     if row.problem is not None:
         return [_kept(row, "", "", Problem.model_validate(row.problem), standing=standing)]
     try:
-        judged = evaluate(rules, _statement(row), orjson.loads(row.raw or b"null"))
+        judged = evaluate(rules, as_statement(row), orjson.loads(row.raw or b"null"))
     except Exception as error:
         poison.note(session, "mapping", error, datetime.now(UTC))
         message = "the mapping stumbled over this statement"
@@ -139,25 +141,13 @@ def _kept(
     columns |= {"standing": standing, "reason": "", "completion": None, "problem": None}
     match outcome:
         case Completion():
+            doubt = typed(row.raw or b"")  # tincan reads again what will be reported; it notes, it stops nothing
+            columns["problem"] = doubt.model_dump(mode="json") if isinstance(doubt, Problem) else None
             return columns | {"outcome": "completion", "completion": outcome.model_dump(mode="json")}
         case Ignored():
             return columns | {"outcome": "ignored", "reason": outcome.reason}
         case Problem():
             return columns | {"outcome": "problem", "reason": outcome.code, "problem": outcome.model_dump(mode="json")}
-
-
-def _statement(row: StatementRow) -> Statement:
-    return Statement(
-        id=row.statement_id,
-        source=row.source_id,
-        stored=row.stored,
-        timestamp=row.timestamp,
-        actor_key=ActorKey(row.actor_key) if row.actor_key else None,
-        verb=row.verb,
-        object_id=row.object_id,
-        registration=row.registration,
-        raw=row.raw or b"",
-    )
 
 
 def _void(session: Session, row: StatementRow) -> int:

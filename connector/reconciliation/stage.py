@@ -63,8 +63,9 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
         return
     with client:
         for credit_id in due:
-            if store.stopping.is_set() or not _settle(store, config, client, channel.id, credit_id, counts):
-                return
+            with channels.in_line(store, channel.id) as flows:
+                if not (flows and _settle(store, config, client, channel.id, credit_id, counts)):
+                    return
 
 
 def _due(session: Session, provider: ProviderConfig, now: datetime) -> list[int]:
@@ -92,9 +93,22 @@ def _settle(store: Store, config: Config, client: ParsClient, channel_id: int, c
     except (RetryLater, NeedsOperator) as error:
         channels.stop(store, config, channel_id, error)
         return False
+    except Exception as error:
+        _set_aside(store, credit_pk, error)
+        return True
     counts["asked"] += 1
     _apply(store, config, credit, award, answer, counts)
     return True
+
+
+def _set_aside(store: Store, credit_pk: int, error: Exception) -> None:
+    """A credit that no question can be made of waits an hour; the others are asked about."""
+    now = datetime.now(UTC)
+    with store.writing() as session:
+        poison.note(session, "reconciliation", error, now)
+        credit = session.get_one(Credit, credit_pk, with_for_update=True)
+        credit.next_at = now + poison.PAUSE
+        session.add(credit)
 
 
 def _look(client: ParsClient, credit: Credit, award: Award) -> Seen:

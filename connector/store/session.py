@@ -7,6 +7,7 @@ import secrets
 import socket
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -36,13 +37,14 @@ class Store:
 
     `reading()` and `writing()` are the only ways to a session; a write transaction on SQLite takes its lock with its
     first statement, a question too, so that it waits (up to 30 s) instead of failing in the middle. `owner` names this
-    process in leases; loops look at `stopping` between two rows.
+    process in leases; loops look at `stopping` between two rows; `lines` are this process's turns at each channel.
     """
 
     def __init__(self, url: str) -> None:
         self.url = _parse(url)
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.stopping = threading.Event()
+        self.lines: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = Path(self.url.database or "") if self.is_sqlite else None
         if self.path is not None:

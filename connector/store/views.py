@@ -1,4 +1,4 @@
-"""Credit rows as the values that formats and questions are made of."""
+"""Rows as the values that rules, formats and questions are made of."""
 
 from __future__ import annotations
 
@@ -6,8 +6,23 @@ from sqlmodel import Session, col, select
 
 from connector.pars.exchange import LearnerQuery
 from connector.pars.lookup import Seen
-from connector.records import BirthDay, Identifier, LicenceNumber, RecordCredit
-from connector.store.tables import Award, Credit
+from connector.records import ActorKey, BirthDay, Identifier, LicenceNumber, RecordCredit, Statement
+from connector.store.tables import Award, Credit, StatementRow
+
+
+def as_statement(row: StatementRow) -> Statement:
+    """A statement as the rules know it; its bytes are empty once retention has taken them."""
+    return Statement(
+        id=row.statement_id,
+        source=row.source_id,
+        stored=row.stored,
+        timestamp=row.timestamp,
+        actor_key=ActorKey(row.actor_key) if row.actor_key else None,
+        verb=row.verb,
+        object_id=row.object_id,
+        registration=row.registration,
+        raw=row.raw or b"",
+    )
 
 
 def as_record_credit(credit: Credit) -> RecordCredit:

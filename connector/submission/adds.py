@@ -93,17 +93,18 @@ def _ask(desk: Desk, credit: Credit, award: Award, query: LearnerQuery | None, i
     with desk.store.writing() as session:
         fresh = session.get_one(Credit, credit.id, with_for_update=True)
         if fresh.state == State.READY:
-            fresh.channel_id = desk.channel_id
-            fresh.sent_as = fresh.sent_as or (identity if fresh.kind != "rems" else {})
-            _adopt(session, fresh, award, seen)
+            _adopt(session, desk, fresh, award, seen, identity)
 
 
-def _adopt(session: Session, credit: Credit, award: Award, seen: Seen) -> None:
+def _adopt(session: Session, desk: Desk, credit: Credit, award: Award, seen: Seen, identity: dict[str, str]) -> None:
+    """What PARS holds of ours left from here once, as far as anybody knows under the learner's name of today."""
     now = datetime.now(UTC)
     credit.asked += 1
     credit.asked_at = now
     session.add(credit)
     if seen.ours is not None and seen.ours.outcome.verdict in (Verdict.TAKEN, Verdict.ACCEPTED, Verdict.REJECTED):
+        credit.channel_id = desk.channel_id
+        credit.sent_as = credit.sent_as or ({} if credit.kind == "rems" else identity)
         settle(session, credit, seen.ours.outcome, now=now, by_status=True, by="submission")
         follow_match(session, credit, award, seen.ours.outcome.code, now=now)
     elif is_reported_elsewhere(session, seen):

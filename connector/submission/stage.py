@@ -43,8 +43,10 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
         return
     with client:
         desk = Desk(store, config, client, channel.id, provider.id, provider.channel, counts, bool(channel.code))
-        if channel.circuit == "open" and not _probe(desk):
-            return
+        if channel.circuit == "open":
+            with store.lines[channel.id]:
+                if not _probe(desk):
+                    return
         if _each(desk, going, deletes.withdraw_record):
             _each(desk, coming, adds.send_record)
 
@@ -59,21 +61,24 @@ def _due(store: Store, provider: ProviderConfig) -> tuple[list[int], list[int]]:
 def _each(desk: Desk, record_ids: Iterable[int], send: Callable[[Desk, int], Answer | None]) -> bool:
     """One after the other, one in flight; False when the channel stopped."""
     for record_id in record_ids:
-        if desk.store.stopping.is_set():
-            return False
-        try:
-            answer = send(desk, record_id)
-        except StoreUnavailable:
-            raise  # our own trouble, not the channel's
-        except (RetryLater, NeedsOperator) as error:  # the question before the send
-            channels.stop(desk.store, desk.config, desk.channel_id, error)
-            return False
-        except Exception as error:
-            _set_aside(desk, record_id, error)
-            continue
-        if answer and not _goes_on(desk, answer):
-            return False
+        with channels.in_line(desk.store, desk.channel_id) as flows:
+            if not (flows and _one(desk, record_id, send)):
+                return False
     return True
+
+
+def _one(desk: Desk, record_id: int, send: Callable[[Desk, int], Answer | None]) -> bool:
+    try:
+        answer = send(desk, record_id)
+    except StoreUnavailable:
+        raise  # our own trouble, not the channel's
+    except (RetryLater, NeedsOperator) as error:  # the question before the send
+        channels.stop(desk.store, desk.config, desk.channel_id, error)
+        return False
+    except Exception as error:
+        _set_aside(desk, record_id, error)
+        return True
+    return answer is None or _goes_on(desk, answer)
 
 
 def _set_aside(desk: Desk, record_id: int, error: Exception) -> None:

@@ -34,7 +34,7 @@ def carry_out(store: Store, config: Config, provider_id: str, counts: Counts) ->
         answered = [credit for credit in rows if credit.state in _ANSWERED]
         going = [credit for credit in answered if allowed(credit, State.WITHDRAWING)]
         for credit in rows:
-            if credit not in going:
+            if credit not in going and allowed(credit, State.CLOSED):
                 move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by="submission")
                 counts["closed"] += 1
         if not _is_bulk(session, config, provider_id, going, now):

@@ -200,7 +200,13 @@ def test_an_unknown_exception_shows_its_type_and_line_only(config: Path, monkeyp
 
 
 def test_a_wrong_option_is_exit_code_2(config: Path) -> None:
-    for arguments in (("once", "--stage", "colection"), ("recordz",), ("records", "--from", "yesterday")):
+    wrong = (
+        ("once", "--stage", "colection"),
+        ("recordz",),
+        ("records", "--from", "yesterday"),
+        ("records", "--state", "x"),
+    )
+    for arguments in wrong:
         done = tell(config, *arguments)
         assert done.exit_code == 2
         assert "Usage:" in done.stderr

@@ -14,8 +14,8 @@ from connector.records import Held, LearnerRecord, Outcome, Payload, RecordCredi
 LATE = timedelta(minutes=10)
 SETTLE = timedelta(minutes=15)
 SAVES = (
-    "good", "pending", "refused", "unmatched", "rejected", "exists", "lost", "lost but stored", "stored later", "silent",
-    "busy", "login", "died before", "died after",
+    "good", "pending", "refused", "unmatched", "rejected", "exists", "lost", "lost but stored", "stored later",
+    "silent", "busy", "login", "died before", "died after",
 )  # fmt: skip
 READS = ("good", "unclear", "stumbles", "out")
 

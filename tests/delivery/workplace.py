@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -137,6 +138,14 @@ class Delivery:
                 if unsettled or row.state in _ACTIVE:
                     due.append(row.lease_until or row.next_at or now)
         return min(due, default=None)
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """What happens inside is done by another process on the same store."""
+        mine, self.store = self.store, Store(self.store.url.render_as_string(hide_password=False))
+        yield
+        self.store.dispose()
+        self.store = mine
 
     def credit(self, pk: int) -> Credit:
         with self.store.reading() as session:

@@ -244,6 +244,19 @@ def test_a_key_given_to_the_wrong_person_moves_with_its_award_and_merges_nobody(
     assert place.evidence()[-1].award_id == 2
 
 
+def test_evidence_of_two_people_who_were_taken_for_one_is_parted_with_them(place: Middle) -> None:
+    place.sheet(ANNA | {"account": "4", "username": ""}, BORIS | {"account": "", "username": ""})
+    place.post(statement(1), statement(2, actor=account("4"), timestamp="2026-03-11T15:00:00Z")).run()
+    place.post(voiding(3, 1)).run()
+    assert (place.only().wanted, len(place.awards())) == ("present", 1), "held up by what Boris did"
+    place.sheet(ANNA, BORIS).run(later=timedelta(hours=1))
+    place.run()
+    with place.credits() as (annas, boris):
+        assert (annas.wanted, boris.wanted, boris.state) == ("absent", "present", "ready")
+    assert [award.anchor for award in place.awards()] == ["mbox:anna@example.org", "account:https://lms.example.org|4"]
+    assert place.awards()[1].completed_on == date(2026, 3, 11)
+
+
 def test_a_restart_between_the_rooms_changes_nothing(place: Middle) -> None:
     place.post(statement(1), statement(2, actor=account("4"))).run()
     ids = [credit.credit_id for credit in _credits(place)]

@@ -25,9 +25,8 @@ CREDENTIALS = Credentials(
 )
 NPI_IN = "https://lms.example.org/npi"
 SEEN = {
-    "a name, e-mail, licence, user or password": re.compile("zq", re.IGNORECASE),
-    "an NPI": re.compile(r"17700\d{5}"),
-    "a board's number": re.compile(r"(?<![0-9a-f])9177\d\d(?![0-9a-f])"),
+    "a name, e-mail, licence, board number, user or password": re.compile("zq", re.IGNORECASE),
+    "an NPI": re.compile(r"(?<![0-9a-f])17700\d{5}(?![0-9a-f])"),
     "a birth day": re.compile(r"(?<![\d-])12-30(?![\d:])|\d{4}-12-30T00:00:00|12/30|1904-12-30"),
 }
 COLUMNS = (
@@ -56,7 +55,7 @@ def person(number: int, **changes: Any) -> Person:
         "12-30",
         number=77000000 + number,
         states=(("CA", f"ZQ{number:05d}"),),
-        boards=(("ABIM", f"9177{number:02d}"),),
+        boards=(("ABIM", f"ZQB{number:04d}"),),
         practice_area="Pain",
     )
     return replace(planted, **changes)

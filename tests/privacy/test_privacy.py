@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,6 @@ CHANGES = (
         "sources: [{csv: learners.csv}]",
         "sources: [{csv: learners.csv}, {statement: {given_name: actor.name, npi: %s}}]",
     ),
-    ("refresh: 2s", "refresh: 0s"),
     ("{settle: 2s, ask_every: 1s,", "{settle: 0s, ask_every: 0s, timeout: 1s,"),
     ("    every: 2s", "    timeout: 1s\n    every: 2s"),
 )
@@ -103,12 +102,18 @@ class Scene:
             learners = [f"learner:{one}" for one in session.exec(select(LearnerRow.id))]
             statements = session.exec(select(StatementRow.statement_id)).all()
         config = configuration.load(self.path)
-        for what in (*map(str, credits_), *learners, *statements):
+        for what in (*_some(map(str, credits_)), *_some(learners), *_some(statements)):
             yield f"explain {what}", "\n".join(str(line) for line in stories.explain(self.store, config, what))
         yield "explain", self.call("explain", "1") + self.call("explain", "1", "--json")
         for command in (("records",), ("unmatched", "list"), ("check",)):
             yield " ".join(command), self.call(*command) + self.call(*command, "--json")
         yield "errors", "\n".join(self.errors)
+
+
+def _some(what: Iterable[str]) -> list[str]:
+    """All of a few, every third of many."""
+    listed = list(what)
+    return listed if len(listed) < 30 else listed[::3]
 
 
 @pytest.fixture
@@ -163,7 +168,7 @@ def test_the_seen_are_seen() -> None:
     values = (one.given, one.family.upper(), one.email, one.npi, one.states[0][1], one.boards[0][1])
     for value in (*values, "1904-12-30", "12/30", " 12-30", planted.CREDENTIALS.password):
         assert planted.seen_in(f"x {value} y"), value
-    assert not planted.seen_in("2026-12-30 177 aa917701bb rehearsal")
+    assert not planted.seen_in("2026-12-30 177 aa1770012345bb rehearsal")
 
 
 def test_a_good_day(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
@@ -180,10 +185,10 @@ def test_a_good_day(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_every_fault_switch_in_turn(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
     """First wherever it strikes, then at PARS alone, where the learner has arrived by now."""
-    for number, fault in enumerate(FAULTS):
+    for number, (name, fault) in enumerate(FAULTS.items()):
         scene.arrives(number + 1, most=1 + number % 5)
-        for side in ("", "pars"):
-            scene.sandbox.switch(fault, side=side, times=2)
+        for side in ("",) if fault.where == "lrs" else ("", "pars"):
+            scene.sandbox.switch(name, side=side, times=2)
             scene.turn()
             scene.sandbox.switches.clear()
             scene.sandbox.pars.boards_answer()
@@ -309,33 +314,37 @@ EXPLODING = (
 )
 
 
-@pytest.mark.parametrize("where", EXPLODING)
-def test_an_exception_with_values_in_its_text(
-    scene: Scene, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
-    scene.arrives(1)
-    with monkeypatch.context() as patched:
-        patched.setattr(where, explode)
-        scene.turn()
-        scene.turn()
-        said = scene.call("once") + scene.call("check")
+def failures(scene: Scene) -> list[str]:
     with scene.store.reading() as session:
-        failed = [row.error for row in session.exec(select(Run)) if row.error]
-    assert any("ValueError" in error for error in failed), failed
-    assert planted.seen_in(said) == []
+        return [row.error for row in session.exec(select(Run)) if row.error]
+
+
+def test_an_exception_with_values_in_its_text(
+    scene: Scene, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, where in enumerate(EXPLODING):
+        scene.arrives(number + 1)
+        before = len(failures(scene))
+        with monkeypatch.context() as patched:
+            patched.setattr(where, explode)
+            scene.turn()
+            assert planted.seen_in(scene.call("once") + scene.call("check")) == []
+        assert any("ValueError" in error for error in failures(scene)[before:]), where
+        scene.turn()
+        scene.sandbox.pars.boards_answer()
     assert leaks(scene, capfd) == {}
 
 
-@pytest.mark.parametrize("stage", pipeline.STAGES)
 def test_a_stage_that_explodes(
-    scene: Scene, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, stage: str
+    scene: Scene, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.arrives(1)
-    door: dict[str, Callable[..., Any]] = {"collection": pipeline.collection.collect}
-    if stage in door:
-        monkeypatch.setattr(pipeline.collection, "collect", explode)
-    else:
-        monkeypatch.setitem(pipeline.STAGES, stage, explode)
-    scene.turn()
-    assert '"error": "ValueError at' in capfd.readouterr().err
+    for stage in pipeline.STAGES:
+        before = len(failures(scene))
+        with monkeypatch.context() as patched:
+            patched.setitem(pipeline.STAGES, stage, explode)
+            if stage == "collection":
+                patched.setattr(pipeline.collection, "collect", explode)
+            scene.turn()
+        assert any("ValueError" in error for error in failures(scene)[before:]), stage
     assert leaks(scene, capfd) == {}

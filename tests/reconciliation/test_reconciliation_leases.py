@@ -111,14 +111,15 @@ def test_an_answer_that_outlived_its_lease_moves_nothing(delivery: Delivery, mon
 
     def late(client: ParsClient, payload: Payload) -> Reply:
         monkeypatch.undo()
-        for minutes in (10, 16):
-            delivery.pass_by(minutes=minutes)
-            delivery.ask()
-        assert delivery.state(cme) == "ready"
-        delivery.sandbox.switch("cut-after-body", operation="save")
-        delivery.send()
-        assert delivery.state(cme) == "in_doubt"
-        holder = f"{delivery.store.owner} submission 2"
+        with delivery.elsewhere():
+            for minutes in (10, 16):
+                delivery.pass_by(minutes=minutes)
+                delivery.ask()
+            assert delivery.state(cme) == "ready"
+            delivery.sandbox.switch("cut-after-body", operation="save")
+            delivery.send()
+            assert delivery.state(cme) == "in_doubt"
+            holder = f"{delivery.store.owner} submission 2"
         delivery.change(cme, state="sending", lease_owner=holder)  # as if the second were still under way
         return send(client, payload)
 

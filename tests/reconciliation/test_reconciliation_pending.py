@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from structlog.testing import capture_logs
@@ -57,7 +59,7 @@ def test_questions_grow_rarer_up_to_half_a_day(delivery: Delivery) -> None:
         delivery.clock.move_to(next_at)
         delivery.ask()
         asked.append(next_at)
-    gaps = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
     assert timedelta(minutes=15) <= gaps[0] <= timedelta(minutes=30)
     assert timedelta(hours=6) <= gaps[-1] <= timedelta(hours=12)
 
@@ -93,13 +95,26 @@ def test_an_answer_about_a_credit_that_moved_meanwhile_is_thrown_away(
     def withdraw_meanwhile(client: ParsClient, credit_id: str) -> object:
         monkeypatch.undo()
         seen = ask(client, credit_id)
-        delivery.unwant(moc)
-        delivery.send()
+        with delivery.elsewhere():
+            delivery.unwant(moc)
+            delivery.sandbox.switch("cut-before-reply", operation="save")
+            delivery.send()
         return seen
 
     monkeypatch.setattr(ParsClient, "ask_credit", withdraw_meanwhile)
     delivery.ask()
+    assert delivery.state(moc) == "withdrawal_in_doubt", "PARS showed it before the delete, which says nothing of after"
+    delivery.go_on()
     assert delivery.state(moc) == "withdrawn"
+
+
+def test_a_credit_that_no_question_can_be_made_of_does_not_stop_the_others(delivery: Delivery) -> None:
+    bad, good = pending(delivery), pending(delivery, "dpatel")
+    delivery.change(bad, amount=Decimal("0.10"))
+    delivery.pass_by(hours=25)
+    delivery.ask()
+    assert (delivery.state(bad), delivery.state(good)) == ("pending", "rejected")
+    assert delivery.credit(bad).next_at == NOON + timedelta(hours=26)
 
 
 def test_rems_credits_are_asked_about_in_an_order_of_their_own(delivery: Delivery) -> None:

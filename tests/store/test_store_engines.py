@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -20,6 +21,7 @@ from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Credit
 from connector.submission import adds, deletes
+from connector.submission import stage as submission
 from tests.delivery.workplace import CME_2, HYPERTENSION, MOC, Delivery
 from tests.store.rows import credit_in
 
@@ -164,6 +166,24 @@ def test_a_record_that_another_daemon_has_claimed_is_passed_over(
     delivery.send()
     assert delivery.is_clean()
     assert len(delivery.saves()) == 1
+
+
+def test_two_daemons_share_a_backlog_and_send_nothing_twice(delivery: Delivery, postgres: Callable[[], str]) -> None:
+    on_postgres(delivery, postgres())
+    people = ("aoneill", "jbrown", "ipetrov", "kmensah", "wli", "suharti", "nkowalska", "pjansen")
+    pks = [delivery.ready(person, stored=timedelta(days=1))[0] for person in people]
+    other = Store(str(delivery.config.store.url))
+    daemons = [
+        threading.Thread(target=submission.run, args=(store, delivery.config)) for store in (delivery.store, other)
+    ]
+    for daemon in daemons:
+        daemon.start()
+    for daemon in daemons:
+        daemon.join()
+    assert {delivery.state(pk) for pk in pks} == {"confirmed"}
+    assert len(delivery.saves()) == len(people)
+    assert delivery.is_clean()
+    other.dispose()
 
 
 def test_what_is_due_is_ordered_alike_on_both(any_store: Store) -> None:

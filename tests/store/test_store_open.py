@@ -98,13 +98,10 @@ def test_a_busy_store_is_waited_for(store: Store) -> None:
 def test_a_store_that_stays_busy_is_an_outage_of_ours(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "BUSY_SECONDS", 0)
     impatient = Store(str(store.url))
-    with (
-        store.writing() as busy,
-        pytest.raises(StoreUnavailable, match="does not answer"),
-        impatient.writing() as session,
-    ):
+    with store.writing() as busy:
         busy.connection()
-        session.connection()
+        with pytest.raises(StoreUnavailable, match="does not answer"), impatient.writing() as session:
+            session.connection()
     impatient.dispose()
 
 

@@ -94,6 +94,17 @@ def test_an_identified_credit_is_asked_about_by_id_and_by_learner_both_times(del
     assert by_learner[1] - by_learner[0] >= SETTLE
 
 
+def test_a_second_negative_that_comes_too_soon_does_not_count(delivery: Delivery) -> None:
+    [cme] = delivery.ready()
+    fail_next_save(delivery, "cut-after-body")
+    delivery.turns(1, step=14)
+    delivery.change(cme, next_at=None)
+    delivery.turns(1, step=1)
+    assert (delivery.state(cme), delivery.credit(cme).negatives) == ("in_doubt", 1)
+    delivery.turns(2, step=1)
+    assert delivery.state(cme) == "confirmed"
+
+
 def test_already_exists_is_a_question_and_ours_is_adopted(either: Delivery) -> None:
     [cme] = either.ready()
     fail_next_save(either, "already-exists", stored=True)
@@ -150,6 +161,18 @@ def test_a_status_read_that_lags_behind_does_not_double_the_credit(either: Deliv
     either.go_on(hours=2, step=1)
     assert either.moves(cme) == ["sending", "in_doubt", "confirmed"]
     assert len(either.saves()) == 1
+
+
+def test_pars_that_stores_late_and_shows_it_later_still(either: Delivery) -> None:
+    [cme] = either.ready()
+    fail_next_save(either, "store-after-cut", seconds=240)
+    fail_next_save(either, "lag-status", seconds=600)
+    for _ in range(20):
+        either.turns(1, step=1)
+        either.sandbox.pars.tick()
+    assert either.moves(cme) == ["sending", "in_doubt", "confirmed"]
+    assert len(either.saves()) == 1
+    assert either.is_clean()
 
 
 def test_somebody_elses_credit_is_believed_only_when_ours_can_no_longer_come(delivery: Delivery) -> None:

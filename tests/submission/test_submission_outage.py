@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import random
 import threading
+import time
 from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from connector import channels
+from connector.errors import RetryLater
 from connector.pars.client import ParsClient
+from connector.pars.exchange import Unclear
 from connector.records import Payload, Reply
 from connector.sandbox.pars import Account
 from connector.sandbox.server import Sandbox
@@ -119,7 +123,7 @@ def test_the_pause_doubles_with_half_of_it_left_to_chance(monkeypatch: pytest.Mo
 
 
 def test_credits_put_back_leave_together_again(delivery: Delivery) -> None:
-    delivery.ready("bachebe", (CME_2, MOC), HYPERTENSION)
+    delivery.ready("bachebe", (CME_2, MOC), HYPERTENSION, wait=timedelta(0))
     delivery.sandbox.switch("too-many", seconds=1)
     delivery.turns(60, step=0.05)
     assert len(delivery.saves()) == 2
@@ -275,6 +279,62 @@ def test_a_provider_without_a_secret_does_not_delay_another(delivery: Delivery) 
         [there] = delivery.ready("jbrown")
         delivery.send()
         assert delivery.state(there) == "confirmed"
+
+
+def test_both_stages_take_turns_and_never_have_two_requests_in_flight(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, moc = delivery.ready("bachebe", (CME_2, MOC), HYPERTENSION)
+    delivery.go_on(hours=0.1)
+    delivery.pass_by(hours=25)
+    pks = [delivery.ready(person)[0] for person in ("aoneill", "jbrown", "kmensah")]
+    carry, under_way, most = ParsClient._carry, [], []
+
+    def counted(client: ParsClient, *args: object, **named: object) -> object:
+        under_way.append(1)
+        most.append(len(under_way))
+        time.sleep(0.02)
+        try:
+            return carry(client, *args, **named)
+        finally:
+            under_way.pop()
+
+    monkeypatch.setattr(ParsClient, "_carry", counted)
+    other = threading.Thread(target=delivery.ask)
+    other.start()
+    delivery.send()
+    other.join()
+    assert (len(most), max(most)) == (4, 1)
+    assert delivery.state(moc) == "confirmed"
+    assert [delivery.state(pk) for pk in pks[:2]] == ["confirmed", "confirmed"]
+
+
+def test_a_channel_that_one_stage_stopped_is_stopped_for_the_other_at_once(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = delivery.ready()[0], delivery.ready("jbrown")[0]
+    send = ParsClient.send
+
+    def stopped_meanwhile(client: ParsClient, payload: Payload) -> Reply:
+        channels.stop(delivery.store, delivery.config, delivery.channel().id, RetryLater("pars.busy", "later", wait=60))
+        return send(client, payload)
+
+    monkeypatch.setattr(ParsClient, "send", stopped_meanwhile)
+    delivery.send()
+    assert (delivery.state(first), delivery.state(second)) == ("confirmed", "ready")
+
+
+def test_an_odd_answer_to_the_probe_is_an_answer(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    [cme] = delivery.ready()
+    delivery.sandbox.switch("too-many", seconds=60)
+    delivery.send()
+
+    def odd(_: ParsClient) -> None:
+        raise Unclear("pars.read_refused", "what a strange id")
+
+    monkeypatch.setattr(ParsClient, "probe", odd)
+    delivery.go_on()
+    assert delivery.state(cme) == "confirmed"
 
 
 def second_provider(delivery: Delivery, sandbox: Sandbox) -> str:
