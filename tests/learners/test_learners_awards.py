@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from connector.store.states import State
-from connector.store.tables import Award, LearnerRow
+from connector.store.tables import Award, Credit, LearnerRow
 from tests.learners.middle import (
     ANNA,
     BORIS,
@@ -244,6 +244,18 @@ def test_a_key_given_to_the_wrong_person_moves_with_its_award_and_merges_nobody(
     assert place.evidence()[-1].award_id == 2
 
 
+def test_an_award_that_a_mistaken_key_opened_goes_to_its_person_under_its_old_id(place: Middle) -> None:
+    place.rules(RULE + "    per: date\n")
+    place.sheet(ANNA | {"account": "4", "username": ""}, BORIS | {"account": "", "username": ""})
+    place.post(statement(1), statement(2, actor=account("4"), timestamp="2026-03-11T15:00:00Z")).run()
+    ids = [credit.credit_id for credit in _credits(place)]
+    place.sheet(ANNA, BORIS).run(later=timedelta(hours=1))
+    with place.credits() as (annas, boris):
+        assert [annas.credit_id, boris.credit_id] == ids
+        assert (annas.identifier_value, boris.identifier_value) == (ANNA["npi"], BORIS["npi"])
+    assert [award.learner_id for award in place.awards()] == [1, 2]
+
+
 def test_evidence_of_two_people_who_were_taken_for_one_is_parted_with_them(place: Middle) -> None:
     place.sheet(ANNA | {"account": "4", "username": ""}, BORIS | {"account": "", "username": ""})
     place.post(statement(1), statement(2, actor=account("4"), timestamp="2026-03-11T15:00:00Z")).run()
@@ -266,6 +278,6 @@ def test_a_restart_between_the_rooms_changes_nothing(place: Middle) -> None:
     again.store.dispose()
 
 
-def _credits(place: Middle) -> list[object]:
+def _credits(place: Middle) -> list[Credit]:
     with place.credits() as rows:
         return list(rows)

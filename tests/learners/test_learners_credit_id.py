@@ -16,10 +16,12 @@ from connector.learners import credit_id as ids
 from connector.learners import fields
 from connector.pars import identifiers
 
+pytestmark = pytest.mark.pure
+
 DOMAIN = "example.org"
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(["", ",", '","', "-2", "\n"])
 FACTS = st.tuples(WORDS, st.tuples(WORDS, WORDS, WORDS), WORDS, st.integers(1, 12))
-slowly = settings(derandomize=True, deadline=None, max_examples=300)
+slowly = settings(derandomize=True, deadline=None, max_examples=120)
 
 
 @pytest.mark.parametrize("module", [ids, fields])

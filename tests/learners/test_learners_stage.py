@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 from structlog.testing import capture_logs
 
@@ -257,6 +258,19 @@ def test_one_exploding_completion_ends_as_a_problem_and_the_others_go_on(
         (run,) = [row for row in session.exec(select(Run)) if row.error]
     assert run.error.startswith("ZeroDivisionError at award.py")
     assert place.run() == {}
+
+
+def test_a_store_that_stumbles_is_no_completions_fault(place: Middle, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deadlock(*_args: Any) -> None:
+        raise OperationalError("", {}, Exception("deadlock detected"))
+
+    place.post(statement(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(award, "find", deadlock)
+        assert outage(place)["failed"] == 1
+    assert (place.evidence()[0].outcome, place.awards()) == ("completion", [])
+    place.run()
+    assert place.only().state == "ready"
 
 
 def test_a_learner_that_explodes_stops_nobody_else_and_does_not_spin(

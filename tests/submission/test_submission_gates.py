@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from connector.pars.client import ParsClient
 from connector.pars.exchange import Unclear
+from connector.records import Payload, Reply
 from connector.store.tables import Channel, Submission, SubmissionCredit
 from tests.delivery.workplace import CME, CME_2, HYPERTENSION, MOC, OPIOID, PATIENT_SAFETY, REMS, Delivery
 
@@ -141,6 +142,22 @@ def test_cme_waits_for_a_held_moc_then_goes_alone(delivery: Delivery) -> None:
     delivery.pass_by(days=1, minutes=1)
     delivery.send()
     assert (delivery.state(cme), delivery.state(moc)) == ("confirmed", "held")
+
+
+def test_a_moc_that_a_gate_stops_in_the_middle_of_a_turn_is_waited_for(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery.ready()
+    cme, moc = delivery.ready("bachebe", (CME_2, MOC), HYPERTENSION)
+    send = ParsClient.send
+
+    def gate_shuts(client: ParsClient, payload: Payload) -> Reply:
+        delivery.change(moc, state="held")
+        return send(client, payload)
+
+    monkeypatch.setattr(ParsClient, "send", gate_shuts)
+    delivery.send()
+    assert (delivery.state(cme), len(delivery.saves())) == ("ready", 1)
 
 
 def test_a_held_moc_that_is_no_longer_wanted_is_not_waited_for(delivery: Delivery) -> None:
