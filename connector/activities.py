@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import get_args
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from connector.config import Config, ProviderConfig
 from connector.errors import ConfigError
 from connector.findings import Finding, did_you_mean
 from connector.pars import identifiers
 from connector.pars.vocabulary import BOARDS
-from connector.records import RemsAnswers
+from connector.records import Counts, RemsAnswers
 from connector.sheets import SheetRow, read_csv
+from connector.store.moves import move
 from connector.store.session import Store
-from connector.store.tables import ActivityRow
+from connector.store.states import State
+from connector.store.tables import ActivityRow, Award, Credit
 
 REQUIRED = ("activity_id", "title", "start", "end", "credits")
 REMS_TYPES: tuple[str, ...] = get_args(RemsAnswers.model_fields["type"].annotation)
@@ -25,12 +30,70 @@ OPTIONAL = ("boards", "credit_claim_date", "rems_type", "rems_rpc_id", "format")
 
 
 def load(config: Config, store: Store) -> int:
-    """Bring every provider's sheet into the store; how many activities. Raises ConfigError with all findings."""
-    sheets = [(provider, read(provider)) for provider in config.providers if provider.activities]
+    """As `run`, at the start: how many activities the sheets hold. Raises ConfigError with all findings."""
+    run(store, config)
+    return sum(len(_rows(provider)) for provider in config.providers)
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Take over what has changed in the sheets since the last turn; a bad sheet leaves the store as it was."""
+    counts = Counts()
+    for provider in config.providers:
+        if provider.activities is not None:
+            counts += _take_over(store, provider, _rows(provider))
+    return counts
+
+
+def _rows(provider: ProviderConfig) -> tuple[ActivityRow, ...]:
+    return _parsed(provider, *_stamp(provider.activities)) if provider.activities else ()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat() if path.is_file() else None
+    return (stat.st_mtime_ns, stat.st_size) if stat else (0, 0)
+
+
+@lru_cache(maxsize=32)
+def _parsed(provider: ProviderConfig, _changed_at: int, _size: int) -> tuple[ActivityRow, ...]:
+    """The sheet's rows, read again only when the file has changed; never given to a session themselves."""
+    return tuple(read(provider))
+
+
+def _take_over(store: Store, provider: ProviderConfig, rows: Sequence[ActivityRow]) -> Counts:
+    with store.reading() as session:
+        known = {row.activity_id: row for row in session.exec(_of(provider))}
+    changed = [row for row in rows if row.activity_id not in known or _facts(row) != _facts(known[row.activity_id])]
+    gone = known.keys() - {row.activity_id for row in rows}
+    if not (changed or gone):
+        return Counts()
+    now = datetime.now(UTC)
     with store.writing() as session:
-        for _, rows in sheets:
-            _save(session, rows)
-    return sum(len(rows) for _, rows in sheets)
+        for row in changed:
+            session.merge(ActivityRow(**_facts(row), loaded_at=now))
+        for row in session.exec(_of(provider).where(col(ActivityRow.activity_id).in_(gone))):
+            session.delete(row)
+        _judge_again(session, provider, {row.activity_id for row in changed} | gone, now)
+    return Counts(changed=len(changed), gone=len(gone))
+
+
+def _of(provider: ProviderConfig) -> SelectOfScalar[ActivityRow]:
+    return select(ActivityRow).where(ActivityRow.provider_id == provider.id)
+
+
+def _facts(row: ActivityRow) -> dict[str, Any]:
+    return row.model_dump(exclude={"loaded_at"})
+
+
+def _judge_again(session: Session, provider: ProviderConfig, activity_ids: Collection[str], now: datetime) -> None:
+    """A changed activity may be what a held credit waited for, or what PARS refused one for."""
+    theirs = select(Credit).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.provider_id == provider.id)
+    theirs = theirs.where(col(Award.activity_id).in_(activity_ids), Credit.wanted == "present")
+    for credit in session.exec(theirs.where(col(Credit.state).in_((State.HELD, State.REFUSED)))):
+        if credit.state == State.HELD:
+            credit.next_at = None
+            session.add(credit)
+        elif credit.at_pars == "no":
+            move(session, credit, State.HELD, now=now, code="activity.changed", by="activities")
 
 
 def read(provider: ProviderConfig) -> list[ActivityRow]:
@@ -44,12 +107,6 @@ def read(provider: ProviderConfig) -> list[ActivityRow]:
         first = found[0]
         raise ConfigError("config.activities", first.message, first.hint, where=first.where, findings=tuple(found))
     return rows
-
-
-def _save(session: Session, rows: list[ActivityRow]) -> None:
-    for row in rows:
-        row.loaded_at = datetime.now(UTC)
-        session.merge(row)
 
 
 def _activity(provider: ProviderConfig, row: SheetRow, found: list[Finding]) -> ActivityRow:

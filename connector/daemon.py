@@ -24,7 +24,7 @@ from connector.store.session import Store
 from connector.web.server import HealthServer
 
 GRACE = 7.0  # seconds for what is in flight; ten until whoever sent SIGTERM loses patience
-DIGEST = ("mapping", "learners", "validation")
+DIGEST = ("mapping", "learners", "activities", "validation")
 logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a turn skipped behind a long one is no news
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
+from connector import activities
 from connector.collection import stage as collection
 from connector.config import Config, SourceConfig
 from connector.errors import ConnectorError
@@ -28,6 +29,7 @@ STAGES: dict[str, Stage] = {
     "collection": collection.run,
     "mapping": mapping.run,
     "learners": learners.run,
+    "activities": activities.run,
     "validation": validation.run,
     "submission": submission.run,
     "reconciliation": reconciliation.run,

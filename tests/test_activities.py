@@ -12,8 +12,9 @@ from sqlmodel import select
 
 from connector import activities
 from connector.errors import ConfigError
+from connector.store.states import State
 from connector.store.tables import ActivityRow
-from tests.learners.middle import ACTIVITY, Middle, laid_out, write_sheet
+from tests.learners.middle import ACTIVITY, ANNA, Middle, laid_out, statement, write_sheet
 
 
 @pytest.fixture
@@ -92,3 +93,48 @@ def test_all_faults_are_said_at_once(place: Middle) -> None:
 def test_a_provider_without_a_sheet_is_left_out(place: Middle) -> None:
     provider = place.config.providers[0].model_copy(update={"activities": None})
     assert activities.load(place.config.model_copy(update={"providers": (provider,)}), place.store) == 0
+
+
+def test_a_row_that_left_the_sheet_leaves_the_store(place: Middle) -> None:
+    place.activity(ACTIVITY, ACTIVITY | {"activity_id": "203512346"})
+    place.activity(ACTIVITY)
+    assert [row.activity_id for row in stored(place)] == ["203512345"]
+
+
+def test_an_unchanged_sheet_is_not_read_again_and_writes_nothing(place: Middle) -> None:
+    place.activity(ACTIVITY)
+    before = stored(place)[0].loaded_at
+    assert not activities.run(place.store, place.config)
+    assert stored(place)[0].loaded_at == before
+
+
+def test_a_bad_sheet_leaves_the_store_as_it_was(place: Middle) -> None:
+    place.activity(ACTIVITY)
+    with pytest.raises(ConfigError):
+        place.activity(ACTIVITY | {"title": ""})
+    assert [row.title for row in stored(place)] == ["Update"]
+
+
+def test_a_credit_that_waited_for_its_activity_goes_on_when_the_row_appears(place: Middle) -> None:
+    place.activity(ACTIVITY | {"activity_id": "203512346"})
+    place.rules().sheet(ANNA).post(statement(1)).run()
+    assert place.only().reason == "activity.unknown"
+    place.activity(ACTIVITY)
+    place.run()
+    assert place.states() == [("AMA PRA Category 1", State.READY)]
+
+
+def test_what_pars_refused_is_judged_again_when_the_activity_changes(place: Middle) -> None:
+    place.rules().sheet(ANNA).post(statement(1)).run()
+    place.walk(1, State.SENDING, State.REFUSED, at_pars="no")
+    place.activity(ACTIVITY | {"end": "2027-12-31"})
+    assert place.only().reason == "activity.changed"
+    place.run()
+    assert place.states() == [("AMA PRA Category 1", State.READY)]
+
+
+def test_what_pars_holds_is_left_alone_when_the_activity_changes(place: Middle) -> None:
+    place.rules().sheet(ANNA).post(statement(1)).run()
+    place.send()
+    place.activity(ACTIVITY | {"title": "Another"})
+    assert place.states() == [("AMA PRA Category 1", State.CONFIRMED)]

@@ -178,7 +178,7 @@ class Middle:
     def send(self, *ids: int) -> Middle:
         """As submission and reconciliation would: PARS took these credits (all that are ready, if none is named)."""
         with self.at(), self.store.writing() as session:
-            ready = session.exec(select(Credit).where(Credit.state == State.READY)).all()
+            ready = session.exec(select(Credit).where(Credit.state == State.READY, Credit.wanted == "present")).all()
             for credit in ready:
                 if not ids or credit.id in ids:
                     for target in (State.SENDING, State.PENDING, State.CONFIRMED):
