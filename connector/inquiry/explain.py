@@ -45,9 +45,9 @@ NEXT = {
     State.EXPORTED: "a receipt of the uploaded file",
     State.PENDING: "PARS is asked for the final word",
     State.CONFIRMED: "nothing: PARS holds it",
-    State.REFUSED: "a person corrects what PARS names; it then goes through the gates again",
+    State.REFUSED: "a person corrects what PARS names; a change of the learner or of the activity's row sends it again",
     State.REJECTED: "a person decides: withdraw and report again, or leave",
-    State.UNMATCHED: "a person corrects the learner; a change in the learner source sends it again by itself",
+    State.UNMATCHED: "a person corrects the learner source, and it goes through the gates again by itself",
     State.WITHDRAWING: "the delete leaves with the next turn",
     State.WITHDRAWAL_IN_DOUBT: "PARS is asked whether it still holds the credit",
     State.WITHDRAWAL_REFUSED: "a person asks ACCME",
@@ -58,6 +58,8 @@ NEXT = {
 
 _UNSENT = (State.HELD, State.READY, State.REFUSED)
 _AT_PARS = (State.PENDING, State.CONFIRMED, State.REJECTED, State.UNMATCHED)
+_STORY_OF_A_STATEMENT = 2  # the depth at which credits stand in one
+_MOST_STATEMENTS = 10
 Told = tuple[datetime, str]
 
 
@@ -181,6 +183,8 @@ def _credit(session: Session, credit: Credit, depth: int) -> Iterator[Line]:
         text=f"{amount}, activity {award.activity_id}, completed on {award.completed_on}, by rule {award.rule}, "
         f"learner:{award.learner_id}",
     )
+    if depth < _STORY_OF_A_STATEMENT:
+        yield from _earned_by(session, award, depth + 1)
     yield Line(depth=depth + 1, at=_at(credit.state_since), text=f"{credit.state}{_because(credit.reason)}")
     if credit.wanted == "absent":
         yield Line(depth=depth + 1, text=f"no longer wanted{_because(credit.why_absent)}")
@@ -195,10 +199,36 @@ def _credit(session: Session, credit: Credit, depth: int) -> Iterator[Line]:
     yield Line(depth=depth + 1, at=_at(credit.next_at), text=f"next: {_next(credit)}")
 
 
+def _earned_by(session: Session, award: Award, depth: int) -> Iterator[Line]:
+    """The statements behind an award, so that the LMS can be asked about them."""
+    behind = select(StatementRow, EvidenceRow).join(EvidenceRow, col(EvidenceRow.statement_pk) == col(StatementRow.id))
+    behind = behind.where(EvidenceRow.award_id == award.id).order_by(col(StatementRow.id)).limit(_MOST_STATEMENTS)
+    for statement, outcome in session.exec(behind):
+        voided = "" if outcome.standing else ", voided"
+        text = f"earned by statement {statement.statement_id} from {statement.source_id}{voided}"
+        yield Line(depth=depth, at=_at(statement.timestamp), text=text)
+    yield Line(depth=depth, text=f"actor: {shown_actor(award.anchor)}")
+
+
+def shown_actor(key: str) -> str:
+    """An actor key for the eyes of staff: an account as the LMS has it, a mailbox without its owner.
+
+    >>> shown_actor("mbox:ann.lee@example.org")
+    'a mailbox at example.org'
+    """
+    kind, _, value = key.partition(":")
+    if kind == "account":
+        home, _, name = value.rpartition("|")
+        return f"account {name} at {home}"
+    return f"a mailbox at {value.rpartition('@')[2]}" if kind == "mbox" else f"an {kind}"
+
+
 def _next(credit: Credit) -> str:
     state = State(credit.state)
     if credit.reason == PARKED:
         return "a person looks: three saves drew no readable answer; it is asked about daily and not sent again"
+    if state == State.UNMATCHED and credit.at_pars != "no":
+        return "a person decides: PARS holds it under this identity; withdraw and report again, or leave"
     if credit.wanted == "absent" and state in _UNSENT:
         return "it closes with the next turn"
     if credit.wanted == "absent" and state in _AT_PARS:

@@ -12,7 +12,9 @@ def gate(learner: Learner, kind: str, config: LearnersConfig, *, found: bool) ->
     """All problems of one learner for one kind of credit; a REMS record is de-identified and passes them all."""
     if kind == "rems":
         return []
-    problems = [] if found else [_not_found()]
+    if not found:
+        return [_not_found()]  # everything else is missing for the same reason
+    problems = []
     if learner.consent is None or not learner.consent.given:
         problems.append(_no_consent(withdrawn=learner.consent is not None))
     professions = config.moc_professions if kind == "moc" else config.cme_professions

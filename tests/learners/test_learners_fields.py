@@ -98,11 +98,14 @@ def test_a_known_physician_who_consented_passes() -> None:
 
 
 def test_everything_that_is_missing_is_said_at_once_with_who_must_act() -> None:
-    assert judged(found=False, profession="", consent=None) == [
-        ("learner.not_found", "coordinator"),
+    assert judged(profession="", consent=None) == [
         ("learner.no_consent", "learner"),
         ("learner.no_profession", "coordinator"),
     ]
+
+
+def test_of_somebody_unknown_only_that_is_said() -> None:
+    assert judged(found=False, profession="", consent=None) == [("learner.not_found", "coordinator")]
 
 
 def test_a_permission_that_was_withdrawn_is_told_from_one_that_never_was() -> None:
