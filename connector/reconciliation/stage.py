@@ -23,7 +23,9 @@ from connector.store.states import State
 from connector.store.tables import Award, Credit
 from connector.store.views import as_record_credit, learner_query
 
-_ASKED = (State.IN_DOUBT, State.WITHDRAWAL_IN_DOUBT, State.PENDING)
+_DOUBTFUL = (State.IN_DOUBT, State.WITHDRAWAL_IN_DOUBT)
+_ASKED = (*_DOUBTFUL, State.PENDING)
+_CONTROLS = 3  # one credit may have been deleted in PARS by hand; three were not
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -87,7 +89,7 @@ def _settle(store: Store, config: Config, client: ParsClient, channel_id: int, c
     if credit.state not in _ASKED:
         return True  # somebody else was quicker
     try:
-        answer: Seen | Unclear = _look(client, credit, award)
+        answer: Seen | Unclear = _look(store, config, client, credit, award)
     except Unclear as error:
         answer = error
     except (RetryLater, NeedsOperator) as error:
@@ -111,11 +113,29 @@ def _set_aside(store: Store, credit_pk: int, error: Exception) -> None:
         session.add(credit)
 
 
-def _look(client: ParsClient, credit: Credit, award: Award) -> Seen:
-    """By id; for a doubtful add also by learner, activity and date."""
+def _look(store: Store, config: Config, client: ParsClient, credit: Credit, award: Award) -> Seen:
+    """By id; for a doubtful add also by learner, activity and date. A doubt's "not there" is checked before it counts."""
     birth_day = (credit.sent_as or {}).get("birth_day", "")
     query = learner_query(credit, award, birth_day) if credit.state == State.IN_DOUBT else None
-    return look(client, as_record_credit(credit), query)
+    seen = look(client, as_record_credit(credit), query)
+    if credit.state in _DOUBTFUL and seen.ours is None and not seen.others:
+        _control(store, config, client, credit)
+    return seen
+
+
+def _control(store: Store, config: Config, client: ParsClient, doubtful: Credit) -> None:
+    """Before "not there" is believed, PARS must still show a credit that it confirmed: to a wrong path everything is
+    not there, and a second send would follow. Raises NeedsOperator when none of them is shown."""
+    known = select(Credit).where(Credit.channel_id == doubtful.channel_id, Credit.state == State.CONFIRMED)
+    known = known.where(col(Credit.state_since) <= datetime.now(UTC) - config.pars.settle)
+    with store.reading() as session:
+        controls = session.exec(known.order_by(col(Credit.state_since)).limit(_CONTROLS)).all()
+    if controls and not any(client.ask_credit(control.credit_id) for control in controls):
+        raise NeedsOperator(
+            "pars.status_blind",
+            'PARS shows none of the credits that it has confirmed, so its "not there" cannot be believed',
+            "compare the status calls under `wire:` in config.yaml with ACCME's guide",
+        )
 
 
 def _apply(store: Store, config: Config, asked: Credit, award: Award, answer: Seen | Unclear, counts: Counts) -> None:

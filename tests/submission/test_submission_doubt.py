@@ -255,3 +255,31 @@ def test_a_doubt_with_a_silent_pars_stops_the_channel(either: Delivery) -> None:
 
 def is_xml(delivery: Delivery) -> bool:
     return delivery.config.providers[0].channel == "xml-service"
+
+
+def with_status_calls_at(delivery: Delivery, path: str) -> None:
+    wire = delivery.config.wire
+    calls = wire.xml_service.calls.model_copy(
+        update={"status_by_credit": f"POST {path}", "status_by_learner": f"POST {path}"}
+    )
+    delivery.set(wire=wire.model_copy(update={"xml_service": wire.xml_service.model_copy(update={"calls": calls})}))
+
+
+def test_a_wrong_status_path_is_not_believed_and_nothing_is_sent_twice(delivery: Delivery) -> None:
+    [known] = delivery.ready("jbrown")
+    delivery.send()
+    assert delivery.state(known) == "confirmed"
+    delivery.pass_by(hours=1)
+    [doubtful] = delivery.ready()
+    fail_next_save(delivery, "error-500-stored")
+    right = delivery.config.wire
+    with_status_calls_at(delivery, "/Nowhere")
+    delivery.send()
+    delivery.turns(30, step=5)
+    assert (delivery.state(doubtful), delivery.credit(doubtful).negatives) == ("in_doubt", 0)
+    assert [event.code for event in delivery.events("stopped")][-1] == "pars.status_blind"
+    assert len(delivery.saves()) == 2
+    delivery.set(wire=right)
+    delivery.go_on()
+    assert delivery.state(doubtful) == "confirmed"
+    assert delivery.is_clean()
