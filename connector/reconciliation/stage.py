@@ -114,7 +114,7 @@ def _set_aside(store: Store, credit_pk: int, error: Exception) -> None:
 
 
 def _look(store: Store, config: Config, client: ParsClient, credit: Credit, award: Award) -> Seen:
-    """By id; for a doubtful add also by learner, activity and date. A doubt's "not there" is checked before it counts."""
+    """By id; for a doubtful add also by learner, activity and date. A "not there" is checked before it counts."""
     birth_day = (credit.sent_as or {}).get("birth_day", "")
     query = learner_query(credit, award, birth_day) if credit.state == State.IN_DOUBT else None
     seen = look(client, as_record_credit(credit), query)
