@@ -46,6 +46,16 @@ def web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def start(value: Any) -> Any:
+    """`now`, `everything` or a date; said in one sentence when it is none of them."""
+    if value in ("now", "everything") or isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError("must be now, everything or a date such as 2026-07-01") from None
+
+
 def some(entries: tuple[Any, ...]) -> tuple[Any, ...]:
     """pydantic's own check of the length also complains when only an entry is wrong."""
     if not entries:
@@ -132,7 +142,7 @@ class SourceConfig(Frozen):
     page: Annotated[int, Field(ge=1, le=5000)] = 200
     every: Duration = timedelta(seconds=60)
     sweep: Duration = timedelta(days=7)
-    start_from: date | Literal["now", "everything"] = "now"
+    start_from: Annotated[date | Literal["now", "everything"], BeforeValidator(start)] = "now"
     zone: Zone | None = None
     registration: Literal["session", "enrolment"] = "enrolment"
     ca_bundle: Path | None = None
@@ -188,9 +198,10 @@ class ParsConfig(Frozen):
 
 
 class RecordConfig(Frozen):
-    """CME and MOC of one completion leave together."""
+    """CME and MOC of one completion leave together, REMS at another time."""
 
     wait: Duration = timedelta(days=7)
+    rems_delay: Duration = timedelta(hours=6)
 
 
 class ValidationConfig(Frozen):

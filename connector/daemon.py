@@ -106,7 +106,7 @@ def run(store: Store, config: Config, *, ready: Callable[[Daemon], None] | None 
         signals = _signals()
         guard_threads()
         daemon.start()
-        log.info("daemon.started", pid=os.getpid(), port=daemon.health.port, store=store.url.render_as_string())
+        log.info("daemon.started", pid=os.getpid(), port=daemon.health.port, store=store.shown)
         if ready:
             ready(daemon)
         _wait_for_the_end(signals)

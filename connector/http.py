@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
 import ssl
+import threading
 import time
+import zlib
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,7 +23,7 @@ from connector.errors import InDoubt, NeedsOperator, RetryLater
 from connector.records import Reply
 
 MAX_BODY = 64 * 1024 * 1024
-MAX_BODY_SECONDS = 300.0  # a server that drips must end before a lease does
+MAX_BODY_SECONDS = 300.0  # a server that drips must end before a lease does; a whole request: 2 x `read` more
 LONGEST_RETRY_AFTER = 86_400.0
 
 # httpx logs full URLs at INFO: a query may carry an identifier.
@@ -40,7 +45,10 @@ class Http:
         self, *, blame: str, connect: float = 10, read: float = 60, verify: str | bool = True, keep_alive: bool = True
     ) -> None:
         self._blame = blame
+        self._read = read
+        self._sockets: dict[str, socket.socket] = {}  # the last connection to each origin
         self._client = httpx.Client(
+            headers={"Accept-Encoding": "gzip"},
             timeout=httpx.Timeout(read, connect=connect),
             verify=ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify,
             follow_redirects=False,
@@ -55,7 +63,7 @@ class Http:
         try:
             return self._send(method, url, headers, params, body)
         except _NOT_CONNECTED as error:
-            raise self._unreachable(error) from None
+            raise self._unreachable(url, error) from None
         except httpx.RequestError as error:
             raise RetryLater(*self._no_answer(url, error)) from None
 
@@ -66,7 +74,7 @@ class Http:
         try:
             return self._send(method, url, headers, params, body)
         except _NOT_CONNECTED as error:
-            raise self._unreachable(error) from None
+            raise self._unreachable(url, error) from None
         except httpx.RequestError as error:
             raise InDoubt(*self._no_answer(url, error)) from None
 
@@ -76,7 +84,12 @@ class Http:
         # as bytes, or a password beyond ASCII raises an error that quotes it
         encoded = httpx.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
         try:
-            with self._client.stream(method, url, headers=encoded, params=params, content=body or None) as response:
+            with (
+                self._deadline(url) as trace,
+                self._client.stream(
+                    method, url, headers=encoded, params=params, content=body or None, extensions={"trace": trace}
+                ) as response,
+            ):
                 data = _bounded(response)
         except _NOT_FORMED as error:
             raise self._not_formed(error) from None
@@ -89,6 +102,35 @@ class Http:
             url=str(response.url),
         )
 
+    @contextlib.contextmanager
+    def _deadline(self, url: str) -> Iterator[Callable[[str, dict[str, Any]], None]]:
+        """End a request as a whole: httpx bounds only each wait, so that a dripping head would never end.
+
+        Yields what httpx tells of its connections. Connecting has its own bound; the end of a connection is a failure
+        like any other.
+        """
+        origin = "//".join(_origin(url))
+        over = threading.Event()
+
+        def hang_up() -> None:
+            over.set()
+            if connection := self._sockets.get(origin):
+                _shut(connection)
+
+        def trace(event: str, info: dict[str, Any]) -> None:
+            if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+                self._sockets[origin] = info["return_value"].get_extra_info("socket")
+                if over.is_set():
+                    hang_up()
+
+        timer = threading.Timer(2 * self._read + MAX_BODY_SECONDS, hang_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield trace
+        finally:
+            timer.cancel()
+
     def _not_formed(self, error: Exception) -> NeedsOperator:
         return NeedsOperator(
             f"{self._blame}.malformed",
@@ -100,14 +142,15 @@ class Http:
         where = urlsplit(url).hostname
         return f"{self._blame}.no_answer", f"no readable answer from {where}: {type(error).__name__}"
 
-    def _unreachable(self, error: httpx.RequestError) -> RetryLater | NeedsOperator:
+    def _unreachable(self, url: str, error: httpx.RequestError) -> RetryLater | NeedsOperator:
         if "certificate" in str(error).lower():
             return NeedsOperator(
                 f"{self._blame}.tls",
                 "the server's certificate is not trusted",
                 "put the CA's certificate into `ca_bundle`, or mend the server's certificate",
             )
-        return RetryLater(f"{self._blame}.unreachable", f"no connection: {type(error).__name__}")
+        _, where = _origin(url)
+        return RetryLater(f"{self._blame}.unreachable", f"nothing answers at {where} ({type(error).__name__})")
 
     def close(self) -> None:
         self._client.close()
@@ -130,16 +173,67 @@ _NOT_FORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolE
 
 
 def _bounded(response: httpx.Response) -> bytes:
-    """The whole body, unpacked, within MAX_BODY bytes and MAX_BODY_SECONDS."""
-    data = bytearray()
+    """The whole body, unpacked, within MAX_BODY bytes and MAX_BODY_SECONDS.
+
+    httpx would unpack as many layers as the answer names, each of them whole: 1 kB can become more than the memory.
+    """
+    data, packed = bytearray(), 0
+    unpack = _unpacker(response.headers.get("content-encoding", ""))
     ends = time.monotonic() + MAX_BODY_SECONDS
-    for chunk in response.iter_bytes():
-        data += chunk
-        if len(data) > MAX_BODY:
+    for chunk in response.iter_raw():
+        packed += len(chunk)
+        data += unpack(chunk, MAX_BODY + 1 - len(data)) if unpack else chunk
+        if max(packed, len(data)) > MAX_BODY:
             raise httpx.ReadError(f"answer larger than {MAX_BODY} bytes")
         if time.monotonic() > ends:
             raise httpx.ReadTimeout(f"answer longer than {MAX_BODY_SECONDS:.0f} seconds")
+    if unpack and packed and not unpack.is_whole:
+        raise httpx.DecodingError("the packed answer was cut off")
     return bytes(data)
+
+
+class _Gunzip:
+    """One layer of gzip, never more than was asked for."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+    def __call__(self, chunk: bytes, most: int) -> bytes:
+        try:
+            return self._inflate.decompress(chunk, most)
+        except zlib.error:
+            raise httpx.DecodingError("the answer is not gzip") from None
+
+    @property
+    def is_whole(self) -> bool:
+        return self._inflate.eof
+
+
+def _unpacker(coding: str) -> _Gunzip | None:
+    """What unpacks the answer's coding; None for an answer as it is."""
+    name = coding.strip().lower()
+    if name in ("", "identity"):
+        return None
+    if name in ("gzip", "x-gzip"):
+        return _Gunzip()
+    raise httpx.DecodingError("a coding that was not asked for")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Scheme, and host with port; nothing for an address that is none, which httpx will refuse."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    except ValueError:
+        return "", ""
+    host = parts.hostname or ""
+    return parts.scheme, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _shut(connection: socket.socket) -> None:
+    """Wake whoever waits at this socket, below TLS if there is any: closing it would not."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def retry_after(value: str, now: datetime) -> float | None:

@@ -36,7 +36,7 @@ STAGES: dict[str, Stage] = {
 }
 """A record's path, top to bottom."""
 
-QUIET = frozenset({"read", "known", "early", "asked", "refreshed"})
+QUIET = frozenset({"read", "known", "early", "asked", "refreshed", "no_rule"})
 """Counts of looking, not of doing: a run with nothing else leaves no line."""
 
 PLEASE = "please report this; no value of a record stands in it"
@@ -91,7 +91,8 @@ def run_stage(store: Store, config: Config, name: str, stage: Stage | None = Non
     started = datetime.now(UTC)
     counts, error = Counts(), ""
     try:
-        counts += (stage or STAGES[name])(store, config)
+        done = (stage or STAGES[name])(store, config)
+        counts.update({str(what): count for what, count in done.items()})  # states count by their word
         _recovered(name)
     except _Stopping:
         pass

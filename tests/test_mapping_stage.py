@@ -105,6 +105,13 @@ def test_a_voided_completion_does_not_stand_whichever_came_first(place: Middle, 
     assert outcomes(place) == [("course", "completion", False)] * 2
 
 
+def test_a_void_by_a_group_without_a_readable_time_takes_effect(place: Middle) -> None:
+    staff = {"actor": {"objectType": "Group", "mbox": "mailto:staff@example.org"}, "timestamp": "2026-03-01T09:30:00"}
+    place.post(statement(1), voiding(2, 1) | staff)
+    turn(place)
+    assert outcomes(place) == [("course", "completion", False)]
+
+
 # --- the rules in force ---
 
 

@@ -23,6 +23,7 @@ _COLUMNS = (
 @click.option("--pars", "names", flag_value="pars", multiple=True, help="Only PARS: the contract probe.")
 @click.option("--learners", "names", flag_value="learners", multiple=True, help="Only the learner sources.")
 @click.option("--mappings", "names", flag_value="mappings", multiple=True, help="Only the mapping files.")
+@click.option("--activities", "names", flag_value="activities", multiple=True, help="Only the activity sheets.")
 @click.option("--ledger", "names", flag_value="ledger", multiple=True, help="Only the sums of the store.")
 @as_json
 @pass_work

@@ -53,7 +53,7 @@ def sandbox(lrs_port: int, pars_port: int, *, empty: bool) -> None:
         servers = Sandbox(load=not empty, lrs_port=lrs_port, pars_port=pars_port)
     except OSError as error:
         hint = "name another port, or 0 for a free one"
-        raise NeedsOperator("web.port_taken", f"a port is not to be had: {error.strerror}", hint) from None
+        raise NeedsOperator("web.port_taken", f"a port cannot be used: {error.strerror}", hint) from None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with servers:
         own = servers.credentials

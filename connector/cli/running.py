@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
 from typing import TypeVar
 
 import click
@@ -15,6 +16,7 @@ from connector import activities, pipeline, terminal
 from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
 from connector.errors import ConfigError
 from connector.records import Counts
+from connector.store import circuit
 from connector.store.leases import RunLock, is_running
 from connector.store.session import Store
 from connector.web import health
@@ -47,6 +49,8 @@ def run(work: Work) -> int:
 def once(work: Work, stages: tuple[str, ...], *, as_json: bool) -> int:
     """Run every stage once and end; refused while a daemon runs.
 
+    Whoever asks by hand wants it now: stopped sources and channels are tried, waiting learners are looked up again.
+
     \b
     pars-connector once
     pars-connector once --stage collection --stage mapping
@@ -55,9 +59,13 @@ def once(work: Work, stages: tuple[str, ...], *, as_json: bool) -> int:
         activities.load(work.config, work.store)
         pipeline.check_rules(work.store, work.config)
 
+        circuit.try_now(work.store)
+        waiting_too = work.config.learners.model_copy(update={"refresh": timedelta(0)})
+        config = work.config.model_copy(update={"learners": waiting_too})
+
         def turn() -> dict[str, Counts]:
             wanted = stages or pipeline.STAGES
-            return pipeline.run(work.store, work.config, wanted, lambda *so_far: tell(_how_far(*so_far)))
+            return pipeline.run(work.store, config, wanted, lambda *so_far: tell(_how_far(*so_far)))
 
         done = _interruptible(work.store, turn)
     stopped = health.readiness(work.store)
@@ -67,7 +75,7 @@ def once(work: Work, stages: tuple[str, ...], *, as_json: bool) -> int:
     else:
         terminal.table("", ["stage", "done"], ([name, said(counts)] for name, counts in done.items()), nothing="")
         for reason in stopped:
-            terminal.say(f"stopped: {reason}; it is tried again by itself")
+            terminal.say(f"stopped: {reason}")
     return FAILED if stopped or any(counts["failed"] for counts in done.values()) else 0
 
 

@@ -26,9 +26,13 @@ class Chain:
 
     def saw(self, stored: datetime | None) -> Chain:
         """The chain after one more statement. One far ahead of the server's clock is kept but tells no time."""
-        if stored is None or (self.server_date and stored > self.server_date + AHEAD):
+        if stored is None or self.is_behind(stored):
             return self
         return self if self.newest and stored <= self.newest else replace(self, newest=stored)
+
+    def is_behind(self, moment: datetime) -> bool:
+        """True when the server's own Date lies so far before that moment that the moment cannot have been yet."""
+        return self.server_date is not None and moment - self.server_date > AHEAD
 
 
 def since(high_water: datetime | None, look_back: timedelta) -> datetime | None:
@@ -41,12 +45,14 @@ def since(high_water: datetime | None, look_back: timedelta) -> datetime | None:
 
 
 def advance(high_water: datetime | None, chain: Chain) -> datetime | None:
-    """The cursor after a chain that was followed to its end; it never goes back.
+    """The cursor after a chain that was followed to its end; it goes back only behind the server's own clock.
 
     Without any clock of the server nothing is known and it stays. With nothing newer than the cursor, only a
-    Consistent-Through can move it.
+    Consistent-Through can move it on.
     """
     clocks = [clock for clock in (chain.consistent_through, chain.server_date) if clock]
+    if high_water and chain.is_behind(high_water):
+        return min(clocks)  # decision 12: that clock was ahead when the cursor followed it
     fresh = chain.newest if chain.newest and (high_water is None or chain.newest > high_water) else None
     if not clocks or (fresh is None and chain.consistent_through is None):
         return high_water

@@ -22,6 +22,7 @@ from connector import metrics
 from connector.collection import cursor, reader, save
 from connector.config import Config, SourceConfig
 from connector.errors import ConnectorError, NeedsOperator
+from connector.logs import log
 from connector.lrs.client import LrsClient, Page, Query
 from connector.lrs.statement import Read, read
 from connector.records import Counts
@@ -176,12 +177,35 @@ class _Reading:
         self.counts.update({"read": len(reads), "early": len(reads) - len(wanted), **done})
 
     def _finish(self, row: Source, seen: cursor.Chain, now: datetime) -> None:
-        row.high_water = cursor.advance(row.high_water, seen)
+        before, row.high_water = row.high_water, self._reached(row, seen)
         row.consistent_through = seen.consistent_through
         row.last_success_at = now
         if self.sweeping or row.next_sweep_at is None:
             row.next_sweep_at = now + SWEEP_EVERY[self.source.cursor_field]
+        if before and row.high_water and row.high_water < before:
+            _set_back(row, row.high_water, now)
         leases.free(row)
+
+    def _reached(self, row: Source, seen: cursor.Chain) -> datetime | None:
+        """The cursor after this chain; a start that the file names may lie ahead of every clock."""
+        reached = cursor.advance(row.high_water, seen)
+        if reached and row.start_from and isinstance(self.source.start_from, date):
+            return max(reached, row.start_from)
+        return reached
+
+
+def _set_back(row: Source, reached: datetime, now: datetime) -> None:
+    """Say that the server's clock had been ahead; the next reading sweeps for what was stored since it is right."""
+    row.next_sweep_at = now
+    if row.start_from and row.start_from > reached:  # a `now` of the wrong clock
+        row.start_from = reached
+    log.warning(
+        "source.clock",
+        source=row.id,
+        error="the LRS's clock had been ahead: reading goes on from its present time",
+        hint="look at the time synchronisation of the LRS's host",
+        who="operator",
+    )
 
 
 def _start(said: date | Literal["now"], zone: ZoneInfo, lrs: LrsClient) -> datetime:

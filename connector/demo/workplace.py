@@ -39,7 +39,7 @@ learners:
   sources: [{{csv: learners.csv}}]
   refresh: 2s
 pars: {{settle: 2s, ask_every: 1s, retry_first: 1s, probe: 2s}}
-record: {{wait: 0s}}
+record: {{wait: 0s, rems_delay: 0s}}
 schedule: {{digest: 1s, submission: 1s, reconciliation: 1s}}
 store: {{url: "sqlite:///pars-connector.db", rems_key: rems.key}}
 web: {{port: 0}}
@@ -66,16 +66,22 @@ def _clear(folder: Path) -> None:
         raise ConfigError("config.demo_folder", message, "name another --folder", where=str(folder)) from None
 
 
+def _write_private(path: Path, text: str) -> None:
+    """A sheet of persons or a password, for its owner alone, as a real one should be."""
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+
+
 def lay_out(folder: Path, sandbox: Sandbox, channel: str = "xml-service") -> Config:
     """A fresh workplace; whatever an earlier rehearsal left in the folder is gone."""
     _clear(folder)
     rules = resources.files("connector.demo").joinpath("mappings", "rehearsal.yaml")
     (folder / "mappings" / "rehearsal.yaml").write_bytes(rules.read_bytes())
-    (folder / "learners.csv").write_text(sandbox.world.learners_csv(), encoding="utf-8")
+    _write_private(folder / "learners.csv", sandbox.world.learners_csv())
     (folder / "activities.csv").write_text(sandbox.world.activities_csv(), encoding="utf-8")
     own = sandbox.credentials
     for name, secret in (("pars.password", own.password), ("lrs.password", own.lrs_password)):
-        (folder / name).write_text(secret, encoding="utf-8")
+        _write_private(folder / name, secret)
     text = CONFIG.format(
         provider=own.provider_id,
         channel=channel,

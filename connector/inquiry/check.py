@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from connector import channels
+from connector import activities, channels
 from connector.collection.stage import open_client
 from connector.config import Config, ProviderConfig, SourceConfig
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, MappingError
 from connector.learners import directory
 from connector.lrs.client import Query
-from connector.mapping.loader import lint
+from connector.mapping.loader import lint, load
 from connector.mapping.stage import defaults_of
 from connector.pars.exchange import Unclear
 from connector.records import Frozen
@@ -40,6 +40,13 @@ def pars(config: Config, _store: Store) -> Iterator[Checked]:
         yield _try(f"channel {provider.id} {provider.channel}", partial(_probe, config, provider))
 
 
+def sheets(config: Config, _store: Store) -> Iterator[Checked]:
+    """Each provider's activity sheet, and whether it has every activity that a rule reports."""
+    for provider in config.providers:
+        if provider.activities is not None:
+            yield _try(f"activities of {provider.id}", partial(_activities, config, provider))
+
+
 def learners(config: Config, store: Store) -> Iterator[Checked]:
     """Each learner source can be read."""
     for source in directory.sources(config, store):
@@ -58,6 +65,7 @@ CHECKS: dict[str, Callable[[Config, Store], Iterator[Checked]]] = {
     "mappings": mappings,
     "lrs": lrs,
     "pars": pars,
+    "activities": sheets,
     "learners": learners,
 }
 
@@ -74,7 +82,20 @@ def _probe(config: Config, provider: ProviderConfig) -> str:
             client.probe()
         except Unclear:
             return "answers, but not as the wire table expects a missing credit to look"
-    return "answers as the wire table says"
+        if client.prove():
+            return "answers as the wire table says"
+    return "answers; whether this is PARS shows with the first credit: this dialect has no other harmless question"
+
+
+def _activities(config: Config, provider: ProviderConfig) -> str:
+    known = {row.activity_id for row in activities.read(provider)}
+    try:
+        rules = load(config.mappings, defaults_of(config)).rules
+    except MappingError:
+        return f"{len(known)} activities"  # the check of the mappings says what is wrong with them
+    wanted = {active.rule.activity for active in rules if active.provider == provider.id}
+    missing = ", ".join(sorted(wanted - known))
+    return f"{len(known)} activities" + (f"; rules report {missing}, which the sheet does not have" if missing else "")
 
 
 def _readable(source: directory.Source) -> str:

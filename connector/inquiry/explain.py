@@ -137,6 +137,9 @@ def _rules(session: Session, config: Config, row: StatementRow) -> Iterator[Line
     except MappingError:
         yield Line(depth=1, text="the rules that mapped it cannot be read by this version any more")
         return
+    if not version.active:
+        text = "judged by rules that have changed since; a statement is not judged again"
+        yield Line(depth=1, at=_at(version.activated_at), text=text)
     traces = trace(rules, as_statement(row), orjson.loads(row.raw))
     named = {active.rule.name for active in rules.candidates(row.verb, row.object_id)}
     judged = [one for one in traces if one.rule in named]

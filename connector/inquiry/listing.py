@@ -119,4 +119,6 @@ def _problems(credit: Credit) -> tuple[Problem, ...]:
         )
         hint = "compare names, birth day and numbers with the learner's own words; correct them in the learner source"
         return (Problem(code=credit.reason, field="identity", message=message, hint=hint),)
+    if credit.state in (State.REFUSED, State.REJECTED, State.WITHDRAWAL_REFUSED):
+        return (Problem(code=credit.reason, message="PARS or the board said no", hint="see what PARS says of it"),)
     return tuple(Problem.model_validate(row) for row in credit.problems)

@@ -86,7 +86,7 @@ def _new_credit(
         credit_type=offer.credit_type,
         amount=offer.amount,
         board_total=offer.board_total,
-        credit_id=_credit_id(session, opening, award, offer, serial=serial),
+        credit_id=_free_credit_id(session, opening, award, offer, serial=serial),
         state=State.HELD,
         state_since=opening.now,
         created_at=opening.now,
@@ -146,6 +146,15 @@ def _new_record(session: Session, opening: Opening, award: Award, kind: str) -> 
     session.add(record)
     session.flush()
     return record
+
+
+def _free_credit_id(session: Session, opening: Opening, award: Award, offer: CreditOffer, *, serial: int) -> str:
+    """An account name that was given to somebody else opens the same award a second time: it goes on counting."""
+    while True:
+        found = _credit_id(session, opening, award, offer, serial=serial)
+        if session.exec(select(Credit.id).where(Credit.credit_id == found)).first() is None:
+            return found
+        serial += 1
 
 
 def _credit_id(session: Session, opening: Opening, award: Award, offer: CreditOffer, *, serial: int) -> str:

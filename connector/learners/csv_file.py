@@ -47,6 +47,9 @@ class CsvFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def stamp(self) -> object:
+        return _fingerprint(self._path)
+
     def fetch(self, keys: Collection[ActorKey]) -> dict[ActorKey, Found]:
         """Raises ConfigError when the sheet cannot be read, RetryLater while it is being written."""
         found = _read(self._path, _fingerprint(self._path))
@@ -96,6 +99,8 @@ def row_keys(row: SheetRow) -> list[ActorKey]:
         actors += [{"mbox_sha1sum": _sha1(text)} for text in (f"mailto:{mailbox}", mailbox)]
     if row["home_page"]:
         names = [name for name in (row["account"], row["username"]) if name]
+        if len(names) > 1 and names[1].isdecimal():
+            names.pop()  # where accounts are numbers, a user name of digits is somebody else's number
         actors += [{"account": {"homePage": row["home_page"], "name": name}} for name in names]
     return list(dict.fromkeys(actor_key(actor) for actor in actors))
 

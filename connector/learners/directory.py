@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Protocol
 
+from pydantic import SecretStr
+
 from connector.config import Config, CsvSource
 from connector.learners.csv_file import CsvFile
 from connector.learners.statement import FromStatement
@@ -15,7 +17,12 @@ from connector.store.session import Store
 
 
 class Source(Protocol):
-    """A learner source: one answer for each key it knows."""
+    """A learner source: one answer for each key it knows.
+
+    `stamp` is cheap and another one when the answers may have changed; it stays the same where nobody can tell.
+    """
+
+    def stamp(self) -> object: ...
 
     def fetch(self, keys: Collection[ActorKey]) -> dict[ActorKey, Found]: ...
 
@@ -56,6 +63,27 @@ def is_someone_else(one: Learner, other: Learner) -> bool:
         return True
     names = [(getattr(one, name), getattr(other, name)) for name in ("given_name", "family_name")]
     return all(mine and theirs and mine != theirs for mine, theirs in names)
+
+
+def gives_away(kept: Learner, said: Learner) -> bool:
+    """Does a source speak of another person than it did? A married name or a corrected birth day or number alone
+    does not say so; two of them that change at once do."""
+    given, family = (_differ(getattr(kept, name), getattr(said, name)) for name in ("given_name", "family_name"))
+    birth = bool(kept.birth_day and kept.birth_day.is_valid) and _differ(kept.birth_day, said.birth_day)
+    npi = _differ(kept.ids.get("NPI"), said.ids.get("NPI"))
+    return (birth and family) or (npi and (given or family or birth))
+
+
+def is_same(kept: Learner, said: Learner) -> bool:
+    """Enough to give somebody back what was his: the family name, and nothing against it."""
+    known = kept.family_name is not None and said.family_name is not None
+    return known and not _differ(kept.family_name, said.family_name) and not is_someone_else(kept, said)
+
+
+def _differ(one: SecretStr | None, other: SecretStr | None) -> bool:
+    if not one or not other:
+        return False
+    return one.get_secret_value().casefold() != other.get_secret_value().casefold()
 
 
 def merge(first: Found, second: Found) -> Found:

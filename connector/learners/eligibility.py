@@ -6,6 +6,13 @@ from connector.config import LearnersConfig
 from connector.records import Actor, Learner, Problem
 
 NOT_ELIGIBLE = "learner.not_eligible"
+OTHER_PERSON = Problem(
+    code="learner.other_person",
+    field="identity",
+    message="the learner source now gives this account to somebody else",
+    hint="if it is the same person, put the former values back and change one of them at a time",
+    who=Actor.COORDINATOR,
+)
 
 
 def gate(learner: Learner, kind: str, config: LearnersConfig, *, found: bool) -> list[Problem]:

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlmodel import Session, col, or_, select
 
-from connector.learners.directory import Answers, is_someone_else
-from connector.records import ActorKey, Consent, Found, Learner
+from connector.learners.directory import Answers, gives_away, is_same, is_someone_else
+from connector.records import ActorKey, BirthDay, Consent, Found, Learner, LicenceNumber, PersonName
 from connector.store.people import as_learner, newest_consent
 from connector.store.tables import Award, ConsentRow, EvidenceRow, LearnerFix, LearnerKey, LearnerRow
 
@@ -23,40 +23,62 @@ def of_key(session: Session, key: ActorKey) -> LearnerRow | None:
 class Met:
     """A learner brought up to date; `changed` when anything that a gate or PARS looks at is not what it was.
 
-    `parted` are awards whose evidence turned out to be two people's.
+    `parted` are awards of people who had been taken for one; `left` are learners who lost a key.
     """
 
     row: LearnerRow
     keys: frozenset[ActorKey]
     changed: bool
     parted: frozenset[int]
+    left: frozenset[int]
 
 
 def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -> Met:
     """The learner of this actor key, as the sources know him now.
 
     Keys that the sources give to one person are linked, their learners merged. A learner who is somebody else keeps
-    his other keys: only what was linked to him by mistake moves, with the awards it opened.
+    his other keys: only what was linked to him by mistake moves, with the awards it opened. A key that the sources
+    gave away, say an account name used again, goes alone: what it opened was earned by him who had it then.
     """
     found = answers.about([key])
     keys = {key, *(found.keys if found else ())}
     links = _links(session, keys)
     rows = [session.get_one(LearnerRow, number) for number in sorted({link.learner_id for link in links.values()})]
     before = [_as_seen(session, row) for row in rows]
-    mine = [row for row in rows if not found or not _is_someone_elses(session, row, keys, found, answers)]
-    row = mine[0] if mine else _new(session)
+    mistaken = {row.id for row in rows if found and _is_someone_elses(session, row, keys, found, answers)}
+    mine = [row for row in rows if row.id not in mistaken and not _is_given_away(row, found)]
+    row = mine[0] if mine else (_former(session, rows, keys, found) or _new(session))
     for other in mine[1:]:
         _merge(session, other, into=row)
     moved = [link for link in links.values() if link.learner_id != row.id]
-    parted = {number for link in moved for number in _take_over(session, link, row, keys)}
+    left = frozenset(link.learner_id for link in moved)
+    parted: set[int] = set()
+    for link in moved:
+        parted.update(_take_over(session, link, row, keys) if link.learner_id in mistaken else ())
+        link.learner_id = row.id
+        session.add(link)
     origin = found.learner.origins.get("family_name", "directory") if found else "statement"
     session.add_all(LearnerKey(actor_key=one, learner_id=row.id, origin=origin) for one in sorted(keys - links.keys()))
     session.flush()
-    own = [one for one in _all_keys(session, row, rows, keys) if one in keys or not _strangers([one], found, answers)]
+    theirs = _all_keys(session, row, rows, keys)
+    own = [one for one in theirs if one in keys or not _is_lost(row, one, found, answers)]
     _update(session, row, answers.about(own), now)
     session.flush()
     after = _as_seen(session, row) if rows else None
-    return Met(row, frozenset(own), bool(moved) or any(one != after for one in before), frozenset(parted))
+    changed = bool(moved) or any(one != after for one in before)
+    return Met(row, frozenset(own), changed, frozenset(parted), left)
+
+
+def given_away(session: Session, award: Award) -> bool:
+    """Does the actor key that opened this award belong to somebody else by now?"""
+    link = session.get(LearnerKey, award.anchor)
+    return link is not None and link.learner_id != award.learner_id
+
+
+def anchors(session: Session, learners: Collection[int]) -> set[ActorKey]:
+    """The keys that opened these learners' awards, also those that went to somebody else."""
+    opened = select(Award.anchor).where(col(Award.learner_id).in_(list(learners))).distinct()
+    return {ActorKey(key) for key in session.exec(opened)}
 
 
 def _links(session: Session, keys: Collection[ActorKey]) -> dict[ActorKey, LearnerKey]:
@@ -65,7 +87,7 @@ def _links(session: Session, keys: Collection[ActorKey]) -> dict[ActorKey, Learn
 
 
 def _all_keys(session: Session, row: LearnerRow, known: list[LearnerRow], keys: set[ActorKey]) -> Collection[ActorKey]:
-    return keys_of(session, [row.id])[row.id] if row in known else keys
+    return keys_of(session, [row.id])[row.id] if known else keys
 
 
 def _as_seen(session: Session, row: LearnerRow) -> Learner:
@@ -87,9 +109,40 @@ def _strangers(keys: Iterable[ActorKey], found: Found | None, answers: Answers) 
     return found is not None and any(is_someone_else(other.learner, found.learner) for other in others)
 
 
-def _take_over(session: Session, link: LearnerKey, row: LearnerRow, keys: set[ActorKey]) -> list[int]:
+def _is_given_away(row: LearnerRow, said: Found | None) -> bool:
+    return said is not None and row.found and gives_away(_kept(row), said.learner)
+
+
+def _is_lost(row: LearnerRow, key: ActorKey, found: Found | None, answers: Answers) -> bool:
+    """Is this key of his somebody else's by now? It is looked at when its own turn comes."""
+    return _strangers([key], found, answers) or _is_given_away(row, answers.about([key]))
+
+
+def _kept(row: LearnerRow) -> Learner:
+    """What the sources said last, without anybody's fixes."""
+    return Learner(
+        given_name=PersonName(row.given_name) if row.given_name else None,
+        family_name=PersonName(row.family_name) if row.family_name else None,
+        birth_day=BirthDay(row.birth_day) if row.birth_day else None,
+        ids={domain: LicenceNumber(value) for domain, value in row.ids.items()},
+    )
+
+
+def _former(
+    session: Session, rows: list[LearnerRow], keys: Collection[ActorKey], found: Found | None
+) -> LearnerRow | None:
+    """Whoever had one of these keys before it was given away, if the sources give it back to him."""
+    if not rows or found is None:
+        return None
+    had = select(Award.learner_id).where(col(Award.anchor).in_(sorted(keys))).distinct()
+    numbers = set(session.exec(had)) - {row.id for row in rows}
+    known = [session.get_one(LearnerRow, number) for number in sorted(numbers)]
+    return next((row for row in known if row.found and is_same(_kept(row), found.learner)), None)
+
+
+def _take_over(session: Session, link: LearnerKey, row: LearnerRow, keys: set[ActorKey]) -> set[int]:
     """A key that was another learner's comes with the awards it opened; what either one's statements said for the
-    other's awards is joined anew. The awards that lost evidence."""
+    other's awards is joined anew. All awards that the two had as one."""
     theirs = select(Award).where(Award.learner_id == link.learner_id)
     opened = session.exec(theirs.where(Award.anchor == link.actor_key)).all()
     left = session.exec(theirs.where(Award.anchor != link.actor_key)).all()
@@ -99,17 +152,13 @@ def _take_over(session: Session, link: LearnerKey, row: LearnerRow, keys: set[Ac
             col(EvidenceRow.award_id).in_([award.id for award in left]) & (EvidenceRow.actor_key == link.actor_key),
         )
     )
-    parted = []
     for evidence in session.exec(astray).all():
-        parted.append(evidence.award_id)
         evidence.award_id = None
         session.add(evidence)
     for award in opened:
         award.learner_id = row.id
         session.add(award)
-    link.learner_id = row.id
-    session.add(link)
-    return [number for number in parted if number is not None]
+    return {award.id for award in (*opened, *left)}
 
 
 def _new(session: Session) -> LearnerRow:

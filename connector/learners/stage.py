@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import text
 from sqlalchemy.orm import aliased
@@ -12,7 +13,7 @@ from sqlmodel import Session, col, or_, select
 from connector.config import Config
 from connector.learners import award as awards
 from connector.learners import directory, people, rems, standing
-from connector.learners.eligibility import NOT_ELIGIBLE, gate
+from connector.learners.eligibility import NOT_ELIGIBLE, OTHER_PERSON, gate
 from connector.records import Actor, ActorKey, Completion, Counts, Learner, Problem
 from connector.store import poison
 from connector.store.moves import move
@@ -25,6 +26,7 @@ from connector.store.unmatched import solved
 BATCH = 200
 CHANGED = "learner.changed"
 _OPEN = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
+_SEEN: WeakKeyDictionary[Store, list[object]] = WeakKeyDictionary()  # the sources' stamps as of the last refresh
 
 # Written as in the partial indexes: SQLite takes those only where it can prove that the question fits.
 _OPEN_EVIDENCE = text("outcome = 'completion' AND award_id IS NULL")
@@ -36,10 +38,13 @@ def run(store: Store, config: Config) -> Counts:
     counts = Counts()
     _follow(store, config, counts)  # first: a directory that is down must not keep a voided credit on its way
     asked = directory.sources(config, store)
-    for learners in _batches(_stale(store, config, datetime.now(UTC))):
+    stamps = [source.stamp() for source in asked]
+    said_more = _SEEN.get(store) != stamps
+    for learners in _batches(_stale(store, config, datetime.now(UTC), said_more=said_more)):
         if store.stopping.is_set():
             return counts
         _refresh(store, config, asked, learners, counts)
+    _SEEN[store] = stamps
     after = 0
     while not store.stopping.is_set() and (waiting := _waiting(store, after)):
         _join(store, config, asked, waiting, counts)
@@ -94,6 +99,8 @@ def _remember_all(
         with poison.contained(session, "learners", None, now=opening.now):
             met = people.remember(session, key, answers, opening.now)
             changed[met.row.id] = changed.get(met.row.id, False) or met.changed
+            for learner_id in met.left:
+                changed.setdefault(learner_id, False)
             for award_id in sorted(met.parted):
                 standing.follow(session, opening, session.get_one(Award, award_id))
             done |= met.keys
@@ -150,6 +157,8 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
             if credit.kind == "rems":
                 _complete_rems(session, award, learner)
             problems = gate(learner, credit.kind, opening.config.learners, found=row.found)
+            if people.given_away(session, award):
+                problems.insert(0, OTHER_PERSON)
             _apply(session, credit, award, problems, opening.now, counts, changed=changed)
 
 
@@ -201,26 +210,34 @@ def _complete_rems(session: Session, award: Award, learner: Learner) -> None:
             session.add(award)
 
 
-def _stale(store: Store, config: Config, now: datetime) -> list[int]:
-    """Learners with credits that wait for a change, not asked about for `learners.refresh`."""
+def _stale(store: Store, config: Config, now: datetime, *, said_more: bool) -> list[int]:
+    """Learners with credits that wait for a change, or may yet be sent again: all of them when a source says that it
+    changed, else those not asked about for `learners.refresh`, or since PARS's answer made a credit ready again."""
+    again = (col(Credit.state) == State.READY) & (col(Credit.reason) != "")
+    old = col(LearnerRow.fetched_at) <= now - config.learners.refresh
+    old = old | (again & (col(LearnerRow.fetched_at) < col(Credit.state_since)))
     barred = (col(Credit.state) == State.CLOSED) & (col(Credit.reason) == NOT_ELIGIBLE)
     with store.reading() as session:
         due = select(LearnerRow.id).join(Award, col(Award.learner_id) == col(LearnerRow.id))
         due = due.join(Credit, col(Credit.award_id) == col(Award.id))
-        due = due.where(or_(col(Credit.state).in_(_OPEN), barred))
-        due = due.where(col(LearnerRow.fetched_at) <= now - config.learners.refresh).distinct()
-        return list(session.exec(due.order_by(col(LearnerRow.id))).all())
+        due = due.where(or_(col(Credit.state).in_([*_OPEN, State.IN_DOUBT]), barred))
+        due = due if said_more else due.where(old)
+        return list(session.exec(due.distinct().order_by(col(LearnerRow.id))).all())
 
 
 def _refresh(
     store: Store, config: Config, asked: Sequence[directory.Source], learners: Collection[int], counts: Counts
 ) -> None:
     with store.reading() as session:
-        keys = [key for mine in people.keys_of(session, learners).values() for key in mine]
+        mine = {key for keys in people.keys_of(session, learners).values() for key in keys}
+        keys = sorted(mine | people.anchors(session, learners))
     answers = _ask(store, asked, keys)
     opening = awards.Opening(config, datetime.now(UTC))
     with store.writing() as session:
-        _judge_all(session, opening, _remember_all(session, opening, keys, answers), counts)
+        changed = _remember_all(session, opening, keys, answers)
+        for learner_id in learners:  # also whoever lost every key
+            session.get_one(LearnerRow, learner_id).fetched_at = opening.now
+        _judge_all(session, opening, dict.fromkeys(learners, False) | changed, counts)
     counts["refreshed"] += len(learners)
 
 

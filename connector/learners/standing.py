@@ -12,15 +12,18 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from connector.learners.award import Opening, add_credit, credits_of, family
-from connector.records import Completion, CreditOffer, RemsAnswers
-from connector.store.moves import move, note
+from connector.logs import log
+from connector.records import Actor, Completion, CreditOffer, RemsAnswers
+from connector.store.moves import allowed, move, note
 from connector.store.states import LIVE, State
-from connector.store.tables import Award, Credit, EvidenceRow, StatementRow
+from connector.store.tables import Award, Credit, Event, EvidenceRow, StatementRow
 
 UNSENT = (State.HELD, State.READY)
 VOIDED = "statement.voided"
 SAME_AWARD = "award.same"
 AGAIN = "award.earned_again"
+PARTED = "award.parted"
+DOUBLED = "credit.doubled"
 TERMS = "award.earlier"
 ELSEWHERE = "pars.reported_elsewhere"
 _WITHDRAWAL = (State.WITHDRAWING, State.WITHDRAWAL_IN_DOUBT, State.WITHDRAWAL_REFUSED)
@@ -54,6 +57,9 @@ def follow(session: Session, opening: Opening, award: Award) -> int:
         mine = [row for row in rows if row.certification == offer.certification and not _lent(row)]
         if mine:
             changed += _bring_back(session, opening, mine, offer)
+        elif lent := [row for row in rows if row.certification == offer.certification and allowed(row, State.HELD)]:
+            _reopen(session, opening, lent[0])
+            changed += 1
         elif _may_join(offer, rows, grounds):
             add_credit(session, opening, _keeper(awards, rows), offer, code="award.joined")
             changed += 1
@@ -90,7 +96,9 @@ def close_same(session: Session, opening: Opening, award: Award) -> None:
     """
     rows = credits_of(session, family(session, award))
     for certification in sorted({row.certification for row in rows}):
-        _close_all_but_one(session, [row for row in rows if row.certification == certification], opening.now)
+        same = [row for row in rows if row.certification == certification]
+        _close_all_but_one(session, same, opening.now)
+        _tell_doubled(session, award, [row for row in same if row.state in LIVE and row.wanted == "present"], opening)
     follow(session, opening, award)
 
 
@@ -99,6 +107,24 @@ def _close_all_but_one(session: Session, rows: Sequence[Credit], now: datetime) 
     taken = any(row.state in _PLACE_TAKEN or row.reason == ELSEWHERE for row in rows)
     for row in unsent if taken else unsent[1:]:
         move(session, row, State.CLOSED, now=now, code=SAME_AWARD, by="learners")
+
+
+def _tell_doubled(session: Session, award: Award, sent: Sequence[Credit], opening: Opening) -> None:
+    """Two credits that PARS holds, or may hold, for one thing: said once, for each younger one."""
+    for credit in sent[1:]:
+        told = select(Event.id).where(Event.subject_id == str(credit.id), Event.subject == "credit")
+        if session.exec(told.where(Event.code == DOUBLED)).first() is not None:
+            continue
+        note(session, credit, "doubled", now=opening.now, code=DOUBLED, by="learners")
+        log.warning(
+            "credit.doubled",
+            credit=credit.id,
+            provider=award.provider_id,
+            activity=award.activity_id,
+            code=DOUBLED,
+            hint=f"credit {sent[0].id} reports the same: a person withdraws one of the two",
+            who=str(Actor.COORDINATOR),
+        )
 
 
 def _grounds(session: Session, awards: Iterable[Award]) -> list[Ground]:
@@ -129,6 +155,12 @@ def _offers(grounds: Iterable[Ground]) -> Offers:
 def _lent(credit: Credit) -> bool:
     """Closed in favour of another award's credit: its evidence counts there."""
     return credit.state == State.CLOSED and credit.reason == SAME_AWARD
+
+
+def _reopen(session: Session, opening: Opening, credit: Credit) -> None:
+    """It was closed in favour of somebody who turned out to be another person."""
+    credit.wanted, credit.why_absent = "present", ""
+    move(session, credit, State.HELD, now=opening.now, code=PARTED, by="learners")
 
 
 def _unwant(session: Session, opening: Opening, credit: Credit) -> bool:

@@ -25,6 +25,9 @@ class FromStatement:
         self._store = store
         self._paths = {field: _compiled(field, path) for field, path in paths.items()}
 
+    def stamp(self) -> object:
+        return None
+
     def fetch(self, keys: Collection[ActorKey]) -> dict[ActorKey, Found]:
         found = {}
         with self._store.reading() as session:

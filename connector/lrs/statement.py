@@ -23,6 +23,7 @@ MOST_BYTES = 512 * 1024
 """A statement is 1 to 4 kB; a larger one is an attachment in disguise, or an attack."""
 MOST_KEY = 500
 """Characters of an identifier; PostgreSQL indexes no more than 2,704 bytes."""
+MOST_OBJECT_ID = 2000
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
@@ -56,10 +57,10 @@ def read(raw: bytes, source: str, *, registration_is_session: bool = False) -> R
     content, voids, problem = "", "", None
     try:
         document = _document(raw)
+        voids = _voids(document)  # a void needs neither an actor nor a time
         for name, reader in _READERS.items():
             fields[name] = reader(document)
         content = content_key(document, fields, registration_is_session=registration_is_session)
-        voids = _voids(document, fields["verb"])
     except _NotUsableError as error:
         problem = error.problem
         fields = _BLANK | {"id": f"raw:{hashlib.sha256(raw).hexdigest()}"} | fields
@@ -110,7 +111,7 @@ def content_key(document: dict[str, Any], fields: dict[str, Any], *, registratio
         event,
         moments.render(timestamp.replace(microsecond=0)),
         *(_dig(document, "result", name) for name in ("success", "completion", "score")),
-        "" if session else fields["registration"],
+        "" if session else _said_registration(document),
     )
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -132,10 +133,10 @@ def _document(raw: bytes) -> dict[str, Any]:
 
 
 def _id(document: dict[str, Any]) -> str:
-    text = document.get("id")
-    if not isinstance(text, str) or not _UUID.fullmatch(text.lower()):
+    found = _uuid(document.get("id"))
+    if not found:
         raise _NotUsableError("lrs.bad_id", "id", "the statement's id is not a UUID")
-    return text.lower()
+    return found
 
 
 def _time(document: dict[str, Any], name: str) -> datetime | None:
@@ -158,6 +159,12 @@ def _verb(document: dict[str, Any]) -> str:
 def _object_id(document: dict[str, Any]) -> str:
     """Empty for objects that have no id: agents, groups and sub-statements."""
     found = _dig(document, "object", "id")
+    if _is_voiding(document) and not _uuid(found):
+        raise _NotUsableError("lrs.bad_object", "object.id", "the statement voids something whose id is not a UUID")
+    if isinstance(found, str) and len(found) > MOST_OBJECT_ID:
+        raise _NotUsableError(
+            "lrs.bad_object", "object.id", f"the object's id is longer than {MOST_OBJECT_ID} characters"
+        )
     if isinstance(found, str) and found:
         return found
     if found is None and _dig(document, "object", "objectType") in ("Agent", "Group", "SubStatement"):
@@ -166,14 +173,26 @@ def _object_id(document: dict[str, Any]) -> str:
 
 
 def _registration(document: dict[str, Any]) -> str:
+    return _uuid(_said_registration(document))
+
+
+def _said_registration(document: dict[str, Any]) -> str:
     found = _dig(document, "context", "registration")
     return found.lower() if isinstance(found, str) else ""
 
 
-def _voids(document: dict[str, Any], verb: str) -> str:
-    if verb != VOIDED or _dig(document, "object", "objectType") != "StatementRef":
-        return ""
-    return str(document["object"]["id"]).lower()
+def _voids(document: dict[str, Any]) -> str:
+    return _uuid(_dig(document, "object", "id")) if _is_voiding(document) else ""
+
+
+def _is_voiding(document: dict[str, Any]) -> bool:
+    return (_dig(document, "verb", "id"), _dig(document, "object", "objectType")) == (VOIDED, "StatementRef")
+
+
+def _uuid(value: Any) -> str:
+    """In lower case; empty for anything else."""
+    text = value.lower() if isinstance(value, str) else ""
+    return text if _UUID.fullmatch(text) else ""
 
 
 def _dig(value: Any, *path: str) -> Any:

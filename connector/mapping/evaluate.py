@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from connector.records import Actor, Completion, CreditOffer, Frozen, Ignored, P
 
 _LONGEST_ANSWER = 100
 _LONGEST_REASON = 500
+_LONGEST_PER = 200  # it is part of an index, and PostgreSQL's take no more than 2,704 bytes
 
 
 class Judged(Frozen):
@@ -156,7 +158,7 @@ def _per(rule: Rule, completed_on: date, statement: Statement) -> str:
         raise _Unusable(
             _problem("mapping.no_per", field, f"the statement has nothing here for `per: {rule.per}`", hint)
         )
-    return value
+    return value if len(value) <= _LONGEST_PER else f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
 
 
 def _offers(credit: Credit, document: Any) -> list[CreditOffer]:

@@ -60,7 +60,9 @@ def active(store: Store, config: Config, *, settled: timedelta = timedelta(0)) -
     found = rule_files.loaded(files, defaults)
     MAPPING_VALID.set(found.error is None)
     if found.error is not None:
-        return _still_active(row, defaults, found, found.error)
+        return _still_active(store, row, defaults, found, found.error)
+    if found.is_news():
+        _say_mended(store)
     if row is not None and row.hash == found.rules.hash:
         return row.id, found.rules
     with store.writing() as session:
@@ -68,14 +70,32 @@ def active(store: Store, config: Config, *, settled: timedelta = timedelta(0)) -
 
 
 def _still_active(
-    row: MappingVersion | None, defaults: Defaults, found: rule_files.Loaded, error: MappingError
+    store: Store, row: MappingVersion | None, defaults: Defaults, found: rule_files.Loaded, error: MappingError
 ) -> tuple[int, Ruleset]:
     if row is None:
         raise error.with_traceback(None)  # kept from turn to turn: its trace must not grow
     if found.is_news():
-        where = error.findings[0].where if error.findings else error.where
-        log.warning("mapping.refused", code=error.code, where=where, hint="the rules that were active keep running")
+        first = error.findings[0] if error.findings else error
+        hint = "the rules that were active keep running"
+        log.warning("mapping.refused", code=error.code, where=first.where, error=first.message, hint=hint)
+        with store.writing() as session:
+            _note(session, row, "refused")
     return row.id, rule_files.stored(row.hash, row.files, defaults)
+
+
+def _say_mended(store: Store) -> None:
+    """The last word about the files was a refusal, and they are good again."""
+    last = select(Event).where(Event.subject == "mapping").order_by(col(Event.id).desc()).limit(1)
+    with store.writing() as session:
+        said = session.exec(last).first()
+        if said is not None and said.what == "refused":
+            _note(session, None, "mended")
+            log.info("mapping.mended")
+
+
+def _note(session: Session, row: MappingVersion | None, what: str) -> None:
+    version = str(row.id) if row else ""
+    session.add(Event(at=datetime.now(UTC), subject="mapping", subject_id=version, what=what, by="mapping"))
 
 
 def _activate(session: Session, rules: Ruleset) -> int:
@@ -87,7 +107,7 @@ def _activate(session: Session, rules: Ruleset) -> int:
     row.active, row.activated_at = True, now
     session.add(row)
     session.flush()
-    session.add(Event(at=now, subject="mapping", subject_id=str(row.id), what="activated", by="mapping"))
+    _note(session, row, "activated")
     log.info("mapping.activated", version=rules.hash[:12], rules=len(rules.rules))
     return row.id
 
@@ -100,7 +120,9 @@ def _batch(store: Store, version_id: int, rules: Ruleset, counts: Counts) -> boo
         if not rows:
             return False
         fallen = _voided(session, rows)
-        kept = [outcome for row in rows for outcome in _outcomes(session, row, rules, standing=row.id not in fallen)]
+        judged = {row.id: _outcomes(session, row, rules, standing=row.id not in fallen) for row in rows}
+        counts["no_rule"] += sum(not judged[row.id] and not row.voids for row in rows)
+        kept = [outcome for outcomes in judged.values() for outcome in outcomes]
         if kept:
             session.execute(insert(EvidenceRow), kept)
         counts.update("voided" if not outcome["standing"] else outcome["outcome"] for outcome in kept)

@@ -10,23 +10,30 @@ from typing import Any, Final, Protocol, Self, TypeVar
 from connector.errors import ConfigError
 from connector.http import Http
 from connector.pars import report_json, report_xml
-from connector.pars.exchange import CannotSend, Credentials, LearnerQuery, MatchAnswer, Question
+from connector.pars.exchange import CannotSend, Credentials, LearnerQuery, MatchAnswer, Question, Unclear
 from connector.pars.identifiers import is_clean
 from connector.pars.replies import Action, the_one
 from connector.pars.wire import JsonWire, XmlWire, submitted_certification
 from connector.records import (
+    BirthDay,
     Held,
     Identifier,
     Learner,
     LearnerRecord,
+    LicenceNumber,
     Outcome,
     Payload,
+    PersonName,
     Problem,
     RecordCredit,
     Reply,
 )
 
 PROBE: Final = "ccid:pars-connector.invalid:probe"
+_NOBODY: Final = Learner(
+    given_name=PersonName("Nobody"), family_name=PersonName("Rehearsal Probe"), birth_day=BirthDay("01-01")
+)
+_NO_NPI: Final = "1999999984"  # invented; its check digit is right
 W_contra = TypeVar("W_contra", contravariant=True)
 
 
@@ -115,6 +122,18 @@ class ParsClient:
     def probe(self) -> None:
         """Ask for a credit that cannot exist. Returns when PARS answers sensibly, else raises as `ask_credit`."""
         self.ask_credit(PROBE)
+
+    def prove(self) -> bool:
+        """Is this PARS at all? True when a question about an invented learner draws a readable answer; False where the
+        dialect has no such question. A wrong address, which answers 404 to everything, raises NeedsOperator here:
+        the 404 of a status read cannot tell it from a credit that is not there."""
+        try:
+            self.match(_NOBODY, Identifier(domain="NPI", value=LicenceNumber(_NO_NPI)))
+        except CannotSend:
+            return False
+        except Unclear:
+            return True
+        return True
 
     def _ask(self, question: Question) -> Reply:
         return self._carry(question.call, question.params, question.payload, saves=False)

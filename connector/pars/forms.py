@@ -34,6 +34,16 @@ def created_at(moment: datetime) -> str:
     return moment.astimezone(CENTRAL).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+def created_on(moment: datetime) -> str:
+    """Midnight of that Central day: a REMS document's second would join it to the learner's identified one.
+
+    >>> from datetime import UTC
+    >>> created_on(datetime(2026, 3, 2, 3, 14, 15, tzinfo=UTC))
+    '2026-03-01T00:00:00'
+    """
+    return created_at(moment)[:10] + "T00:00:00"
+
+
 def completed(day: date) -> str:
     """The civil date with an empty time: a time of day would move it when PARS converts it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple, NoReturn, cast
+from unicodedata import category
 
 from connector.errors import ConnectorError, InDoubt, NeedsOperator, RetryLater
 from connector.pars.exchange import MatchAnswer, Unclear
@@ -34,6 +35,8 @@ class Line(NamedTuple):
 
 
 _WORDS_KEPT: Final = 2000  # characters of PARS's own words; a reply is no place for a book
+_WORD_KEPT: Final = 200  # of a status or a reason
+_ILLEGIBLE: Final = {"Cc", "Cf", "Cs"}  # control and format characters; PostgreSQL takes no NUL at all
 _FITS: Final = {
     "add": {Verdict.TAKEN, Verdict.ACCEPTED, Verdict.REJECTED, Verdict.REFUSED, Verdict.EXISTS},
     "delete": {Verdict.DELETED, Verdict.REFUSED},
@@ -89,6 +92,15 @@ def declined(reply: Reply, reason: str, reasons: Reasons) -> NoReturn:
     raise Unclear("pars.read_refused", f"PARS refused the question (HTTP {reply.status}, {code_of(reason, reasons)})")
 
 
+def legible(text: str) -> str:
+    """White space folded, control characters dropped.
+
+    >>> legible("no \\x00  match\\n")
+    'no match'
+    """
+    return " ".join("".join(one for one in text if one.isspace() or category(one) not in _ILLEGIBLE).split())
+
+
 def code_of(reason: str, reasons: Reasons) -> str:
     """Our code for PARS's reason.
 
@@ -105,9 +117,13 @@ def refusal(line: Line, reasons: Reasons) -> Outcome:
 
 
 def _outcome(line: Line, verdict: Verdict, code: str) -> Outcome:
-    words = line.words[:_WORDS_KEPT]
     return Outcome(
-        credit_id=line.credit_id, verdict=verdict, code=code, status=line.status, reason=line.reason, words=words
+        credit_id=line.credit_id,
+        verdict=verdict,
+        code=code,
+        status=legible(line.status)[:_WORD_KEPT],
+        reason=legible(line.reason)[:_WORD_KEPT],
+        words=legible(line.words)[:_WORDS_KEPT],
     )
 
 
@@ -146,7 +162,7 @@ def matched(found: str, words: str, table: MatchWords) -> MatchAnswer:
     """The answer to a match. `several` and `no` are about who the learner is."""
     known = cast("Literal['yes', 'no', 'several'] | None", lookup(table, found))
     code = {"yes": "", "no": "pars.no_match", "several": "pars.several_matches", None: "pars.unknown_status"}[known]
-    return MatchAnswer(found=known or "unknown", code=code, words=words[:_WORDS_KEPT])
+    return MatchAnswer(found=known or "unknown", code=code, words=legible(words)[:_WORDS_KEPT])
 
 
 def one_each(sent_ids: Sequence[str], outcomes: Iterable[Outcome]) -> list[Outcome]:

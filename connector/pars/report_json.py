@@ -184,4 +184,4 @@ def _list(value: Any, *path: str) -> list[Any]:
 
 def _text(value: Any, *path: str) -> str:
     found = _at(value, *path)
-    return " ".join(found.split()) if isinstance(found, str) else ""
+    return replies.legible(found) if isinstance(found, str) else ""

@@ -40,12 +40,16 @@ def render(records: Sequence[LearnerRecord], wire: XmlWire, created: datetime) -
         element(
             space,
             "ActivityReports",
-            element(space, "DateTimeCreated", text=forms.created_at(created)),
+            element(space, "DateTimeCreated", text=_created(records[0], created)),
             *(_activity_report(record, wire, space) for record in forms.without_trace(records)),
             prefixes={"": space, "m": names.member, "n": names.name, "hx": names.lom},
         ),
     )
     return Payload(body=xmldoc.to_bytes(root), content_type=wire.content_type)
+
+
+def _created(record: LearnerRecord, moment: datetime) -> str:
+    return forms.created_on(moment) if record.participant else forms.created_at(moment)
 
 
 def _activity_report(record: LearnerRecord, wire: XmlWire, space: str) -> Element:

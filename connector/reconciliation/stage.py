@@ -125,12 +125,15 @@ def _look(store: Store, config: Config, client: ParsClient, credit: Credit, awar
 
 def _control(store: Store, config: Config, client: ParsClient, doubtful: Credit) -> None:
     """Before "not there" is believed, PARS must still show a credit that it confirmed: to a wrong path everything is
-    not there, and a second send would follow. Raises NeedsOperator when none of them is shown."""
+    not there, and a second send would follow. Without such a credit, PARS must answer at least a match. Raises
+    NeedsOperator."""
     known = select(Credit).where(Credit.channel_id == doubtful.channel_id, Credit.state == State.CONFIRMED)
     known = known.where(col(Credit.state_since) <= datetime.now(UTC) - config.pars.settle)
     with store.reading() as session:
         controls = session.exec(known.order_by(col(Credit.state_since)).limit(_CONTROLS)).all()
-    if controls and not any(client.ask_credit(control.credit_id) for control in controls):
+    if not controls:
+        client.prove()
+    elif not any(client.ask_credit(control.credit_id) for control in controls):
         raise NeedsOperator(
             "pars.status_blind",
             'PARS shows none of the credits that it has confirmed, so its "not there" cannot be believed',

@@ -11,16 +11,17 @@ from connector.logs import log
 from connector.pars.exchange import Unclear
 from connector.pars.lookup import Seen
 from connector.records import Outcome, Verdict
-from connector.store import journal
+from connector.store import elsewhere, journal
 from connector.store.circuit import back_off
-from connector.store.moves import move, note, settle
+from connector.store.moves import DIFFERS, move, note, settle
 from connector.store.states import NEGATIVES, PARKED, State
 from connector.store.tables import Award, Credit
 from connector.store.unmatched import follow_match
-from connector.store.views import is_reported_elsewhere
+from connector.store.views import compared
 
 MOST_DOUBTS = 3  # saves of one credit that settled nothing; then a person looks
 ASKED_WHEN_PARKED = timedelta(days=1)
+ASKED_WHEN_DIFFERENT = timedelta(days=1)
 VANISHED_AFTER = timedelta(days=2)
 VANISHED = "pars.vanished"
 _HELD = (Verdict.TAKEN, Verdict.ACCEPTED, Verdict.REJECTED)
@@ -34,11 +35,11 @@ def read(session: Session, credit: Credit, award: Award, seen: Seen, patience: P
     session.add(credit)
     match credit.state:
         case State.IN_DOUBT:
-            _in_doubt(session, credit, seen, patience, now)
+            _in_doubt(session, credit, award, seen, patience, now)
         case State.WITHDRAWAL_IN_DOUBT:
             _withdrawal_in_doubt(session, credit, seen, patience, now)
         case State.PENDING:
-            _pending(session, credit, seen, patience, now)
+            _pending(session, credit, award, seen, patience, now)
     follow_match(session, credit, award, credit.reason, now=now)
 
 
@@ -49,23 +50,24 @@ def unclear(session: Session, credit: Credit, error: Unclear, patience: ParsConf
     _tell(session, credit, "unclear", error.code, now)
 
 
-def _in_doubt(session: Session, credit: Credit, seen: Seen, patience: ParsConfig, now: datetime) -> None:
-    if ours := _held(seen):
+def _in_doubt(session: Session, credit: Credit, award: Award, seen: Seen, patience: ParsConfig, now: datetime) -> None:
+    if ours := _held(credit, award, seen):
         settle(session, credit, ours, now=now, by_status=True, by=_BY)
         _ask_again(credit, patience, now)
     elif _negative(session, credit, patience, now):
-        _not_there(session, credit, seen, now)
+        _not_there(session, credit, award, seen, now)
 
 
-def _held(seen: Seen) -> Outcome | None:
-    return seen.ours.outcome if seen.ours is not None and seen.ours.outcome.verdict in _HELD else None
+def _held(credit: Credit, award: Award, seen: Seen) -> Outcome | None:
+    if seen.ours is None or seen.ours.outcome.verdict not in _HELD:
+        return None
+    return compared(credit, award, seen.ours)
 
 
-def _not_there(session: Session, credit: Credit, seen: Seen, now: datetime) -> None:
+def _not_there(session: Session, credit: Credit, award: Award, seen: Seen, now: datetime) -> None:
     """Two negatives, `pars.settle` apart: PARS never stored ours. Sooner, it might yet come beside another's."""
-    if is_reported_elsewhere(session, seen):
-        credit.at_pars = "no"
-        move(session, credit, State.CLOSED, now=now, code="pars.reported_elsewhere", by=_BY)
+    if elsewhere.is_reported(session, seen):
+        elsewhere.close(session, credit, award, now=now, by=_BY)
     elif credit.wanted == "absent":
         credit.at_pars = "no"
         move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by=_BY)
@@ -92,7 +94,11 @@ def _tell(session: Session, credit: Credit, what: str, code: str, now: datetime)
 
 
 def _withdrawal_in_doubt(session: Session, credit: Credit, seen: Seen, patience: ParsConfig, now: datetime) -> None:
-    if seen.ours is not None:
+    shown = seen.ours.outcome.verdict if seen.ours is not None else None
+    if shown is Verdict.DELETED:
+        credit.at_pars = "no"
+        move(session, credit, State.WITHDRAWN, now=now, code=credit.why_absent, by=_BY)
+    elif shown is not None:
         credit.at_pars = "yes"
         credit.negatives, credit.first_negative_at = 0, None
         if journal.doubtful(session, credit, "delete") >= MOST_DOUBTS:
@@ -105,9 +111,8 @@ def _withdrawal_in_doubt(session: Session, credit: Credit, seen: Seen, patience:
         move(session, credit, State.WITHDRAWN, now=now, code=credit.why_absent, by=_BY)
 
 
-def _pending(session: Session, credit: Credit, seen: Seen, patience: ParsConfig, now: datetime) -> None:
-    if ours := _held(seen):
-        credit.reason = "" if credit.reason == VANISHED else credit.reason
+def _pending(session: Session, credit: Credit, award: Award, seen: Seen, patience: ParsConfig, now: datetime) -> None:
+    if ours := _held(credit, award, seen):
         settle(session, credit, ours, now=now, by_status=True, by=_BY)
     elif credit.state_since and now - credit.state_since > VANISHED_AFTER:
         _tell(session, credit, "vanished", VANISHED, now)
@@ -128,5 +133,7 @@ def _negative(session: Session, credit: Credit, patience: ParsConfig, now: datet
 
 def _ask_again(credit: Credit, patience: ParsConfig, now: datetime) -> None:
     """A board answers within a day: often at first, then at most every `24 x` as long."""
-    if credit.state == State.PENDING:
+    if credit.state == State.PENDING and credit.reason == DIFFERS:
+        credit.next_at = now + ASKED_WHEN_DIFFERENT
+    elif credit.state == State.PENDING:
         credit.next_at = now + back_off(credit.asked, patience.ask_every, patience.ask_every * 24)

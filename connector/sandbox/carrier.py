@@ -185,9 +185,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, response: Response, *, cut: bool = False, close: bool = False) -> None:
         self.send_response_only(response.status, HTTPStatus(response.status).phrase)
-        self.send_header("Date", format_datetime(self.server.clock.now(), usegmt=True))
         self.send_header("X-Rehearsal", "pars-connector sandbox")
-        for name, value in response.headers.items():
+        date = format_datetime(self.server.clock.now(), usegmt=True)
+        for name, value in {"Date": date, **response.headers}.items():
             self.send_header(name, value)
         if response.status != 204:
             self.send_header("Content-Type", response.content_type)

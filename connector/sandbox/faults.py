@@ -55,7 +55,9 @@ _ALL = (
     Fault("looping-more", "lrs", "`more` leads to the same page again"),
     Fault("empty-pages", "lrs", "a page without statements and with a `more`"),
     Fault("descending", "lrs", "newest first although ascending was asked"),
-    Fault("clock-jump", "lrs", "the LRS's clock jumps by `seconds`, which may be negative", seconds=3600),
+    Fault(
+        "clock-jump", "lrs", "the LRS's clock, its Date too, jumps by `seconds`, which may be negative", seconds=3600
+    ),
 )
 FAULTS = {fault.name: fault for fault in _ALL}
 

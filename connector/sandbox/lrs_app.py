@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
 
 import orjson
@@ -70,6 +71,7 @@ class LrsApp:
             response = Response(400, str(error).encode(), "text/plain")
         told = _stamp(self.lrs.consistent_through(operation))
         headers = {"X-Experience-API-Version": "1.0.3", "X-Experience-API-Consistent-Through": told, **response.headers}
+        headers["Date"] = format_datetime(self.lrs.now(), usegmt=True)
         return Response(response.status, response.body, response.content_type, headers)
 
     def later(self, request: Request, seconds: float) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
+from sqlalchemy import update
+from sqlmodel import Session, col
 
 from connector.errors import ConnectorError, NeedsOperator, RetryLater
 from connector.logs import log
+from connector.store.session import Store
 from connector.store.tables import Channel, Event, Source
 
 
@@ -48,6 +50,13 @@ def try_again(session: Session, row: Channel) -> None:
     """Let work flow on trial: the same failure again is no news, a success is the recovery."""
     row.circuit, row.next_at = "closed", None
     session.add(row)
+
+
+def try_now(store: Store) -> None:
+    """Somebody asks by hand: whatever is stopped is tried now and not at its next turn."""
+    with store.writing() as session:
+        for table in (Source, Channel):
+            session.execute(update(table).where(col(table.circuit) == "open").values(next_at=None))
 
 
 def recover(session: Session, row: Channel | Source, *, now: datetime) -> None:

@@ -54,7 +54,7 @@ class RunLock:
             raise NeedsOperator(
                 "store.in_use",
                 "another process is running on this store",
-                "stop the daemon first, or let it do the work: it picks up every command's wish",
+                "stop it first, or let it do the work",
             )
         return self
 

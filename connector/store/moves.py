@@ -6,9 +6,15 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from connector.logs import log
 from connector.records import Outcome, Verdict
 from connector.store.states import MOVES, NEGATIVES, State
 from connector.store.tables import Credit, Event
+
+UNKNOWN_STATUS = "pars.unknown_status"
+DIFFERS = "pars.differs"
+_NO_YES = {UNKNOWN_STATUS: "unclear", DIFFERS: "differs"}
+"""Codes of answers that confirm nothing, though PARS shows the credit; and what the log calls them."""
 
 
 class IllegalMove(Exception):
@@ -79,14 +85,27 @@ def settle(session: Session, credit: Credit, outcome: Outcome, *, now: datetime,
     """Apply PARS's answer to a credit that is sending, in doubt, pending, ready (asked first) or confirmed.
 
     `by_status`: the answer is a status read, so PARS holds the credit; a CME or REMS credit has no board and is
-    confirmed by it.
+    confirmed by it, unless its word is unknown or its copy differs from ours.
     """
     credit.pars_status, credit.pars_reason, credit.pars_words = outcome.status, outcome.reason, outcome.words
     target = _target(credit, outcome, by_status=by_status)
     credit.at_pars = _at_pars(outcome)
+    _say_once(session, credit, outcome, now=now, by=by)
     if target != credit.state:
         move(session, credit, target, now=now, code=outcome.code, by=by)
+    elif outcome.verdict is Verdict.TAKEN:
+        credit.reason = outcome.code
     session.add(credit)
+
+
+def _say_once(session: Session, credit: Credit, outcome: Outcome, *, now: datetime, by: str) -> None:
+    """PARS shows the credit, but not so that it could be believed: a person is told when that arises."""
+    what = _NO_YES.get(outcome.code)
+    if what is None or outcome.verdict is not Verdict.TAKEN:
+        return
+    if credit.state != State.PENDING or credit.reason != outcome.code:
+        note(session, credit, what, now=now, code=outcome.code, by=by)
+        log.warning(f"credit.{what}", credit=credit.id, code=outcome.code, who="operator")
 
 
 def _target(credit: Credit, outcome: Outcome, *, by_status: bool) -> State:
@@ -94,7 +113,7 @@ def _target(credit: Credit, outcome: Outcome, *, by_status: bool) -> State:
         case Verdict.ACCEPTED:
             return State.CONFIRMED
         case Verdict.TAKEN:
-            held_without_board = by_status and not credit.board
+            held_without_board = by_status and not credit.board and outcome.code not in _NO_YES
             kept = credit.state == State.CONFIRMED
             return State.CONFIRMED if held_without_board or kept else State.PENDING
         case Verdict.REJECTED:

@@ -10,7 +10,7 @@ from sqlmodel import select
 from connector.config import Config, ProviderConfig
 from connector.errors import ConfigError
 from connector.store.session import Store
-from connector.store.tables import Provider, Record
+from connector.store.tables import Award, Provider, Record
 
 
 def open_store(config: Config) -> Store:
@@ -32,11 +32,16 @@ def _claim(store: Store, config: Config, provider: ProviderConfig) -> None:
         if row is None:
             now = datetime.now(UTC)
             session.add(Provider(id=provider.id, environment=provider.environment, host=host, first_used_at=now))
-        elif (row.environment, row.host) != (provider.environment, host):
+        elif (row.environment, row.host) == (provider.environment, host):
+            return
+        elif session.exec(select(Award.id).where(Award.provider_id == provider.id).limit(1)).first() is None:
+            row.environment, row.host = provider.environment, host  # nothing was earned in it yet
+            session.add(row)
+        else:
             raise ConfigError(
                 "config.other_environment",
                 f"this store was made for {row.environment} at {row.host}, not for {provider.environment} at {host}",
-                "name another store in store.url, one for each environment",
+                "name another store, one for each environment: store: {url: sqlite:///data/NAME.db}",
             )
 
 

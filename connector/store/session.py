@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -10,6 +11,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = _parse(url)
+        self.shown = self.url.set(query={}).render_as_string()  # a password may stand in the query too
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.stopping = threading.Event()
         self.lines: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
@@ -51,6 +54,7 @@ class Store:
             _make_folder(self.path)
         self.engine = _engine(self.url)
         if self.is_sqlite:
+            event.listen(self.engine, "do_connect", partial(_make_private, self.path))
             event.listen(self.engine, "connect", _tune)
             event.listen(self.engine, "begin", _begin)
 
@@ -68,7 +72,7 @@ class Store:
 
     def plainly(self) -> AbstractContextManager[None]:
         """The engine's own errors inside become ours."""
-        return _plainly(self.url.render_as_string())
+        return _plainly(self.shown)
 
     def upgrade(self) -> bool:
         """Bring the schema to this version; True when something changed. Raises ConfigError for a newer store."""
@@ -125,9 +129,16 @@ def _alembic(connection: Connection) -> AlembicConfig:
 
 def _make_folder(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(str(path)) from error
+
+
+def _make_private(path: Path | None, *_: Any) -> None:
+    """A new database is its owner's alone before a byte is in it; SQLite gives its other files the same mode."""
+    if path is not None and path.parent.is_dir() and str(path) not in ("", ".", ":memory:"):
+        with contextlib.suppress(OSError):  # it exists; or SQLite says better what is wrong
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _tune(connection: sqlite3.Connection, _record: Any) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from sqlmodel import Session, col, select
+from datetime import date
 
 from connector.pars.exchange import LearnerQuery
-from connector.pars.lookup import Seen
-from connector.records import ActorKey, BirthDay, Identifier, LicenceNumber, RecordCredit, Statement
+from connector.records import (
+    ActorKey,
+    BirthDay,
+    Held,
+    Identifier,
+    LicenceNumber,
+    Outcome,
+    RecordCredit,
+    Statement,
+    Verdict,
+)
+from connector.store.moves import DIFFERS
 from connector.store.tables import Award, Credit, StatementRow
 
 
@@ -53,8 +63,25 @@ def learner_query(credit: Credit, award: Award, birth_day: str) -> LearnerQuery 
     )
 
 
-def is_reported_elsewhere(session: Session, seen: Seen) -> bool:
-    """PARS holds this completion's credit under an id that is none of ours."""
-    ids = {held.outcome.credit_id for held in seen.others}
-    known = set(session.exec(select(Credit.credit_id).where(col(Credit.credit_id).in_(ids))).all())
-    return bool(ids - known)
+def compared(credit: Credit, award: Award, held: Held) -> Outcome:
+    """PARS's answer about ours; its yes counts as none where its copy shows another activity, date or amount."""
+    said = held.outcome
+    if said.verdict not in (Verdict.TAKEN, Verdict.ACCEPTED) or not _differs(credit, award, held):
+        return said
+    return said.model_copy(update={"verdict": Verdict.TAKEN, "code": DIFFERS})
+
+
+def _differs(credit: Credit, award: Award, held: Held) -> bool:
+    """Only what PARS shows, and shows readably, is compared."""
+    return (
+        (bool(held.activity_id) and held.activity_id != award.activity_id)
+        or _day(held.completed_on) not in (None, award.completed_on)
+        or held.amount not in (None, credit.amount)
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

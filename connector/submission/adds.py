@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from random import SystemRandom
 
 from sqlmodel import Session, and_, col, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from connector.config import Config
 from connector.pars.exchange import CannotSend, LearnerQuery, Unclear
 from connector.pars.lookup import Seen, look
-from connector.records import Problem, Verdict
+from connector.records import Actor, Problem, Verdict
+from connector.store import elsewhere
 from connector.store.circuit import back_off
 from connector.store.leases import free
 from connector.store.moves import move, note, settle
-from connector.store.people import as_learner
+from connector.store.people import as_learner, newest_consent
+from connector.store.session import Store
 from connector.store.states import PARKED, State
 from connector.store.tables import Award, Credit, LearnerRow, Record
 from connector.store.unmatched import follow_match
-from connector.store.views import as_record_credit, is_reported_elsewhere, learner_query
+from connector.store.views import as_record_credit, compared, learner_query
 from connector.submission.assemble import assemble, snapshot
 from connector.submission.web_service import Answer, Claim, Desk, carry, claim, keep, lock_record, pause, still_mine
 
+NO_CONSENT = Problem(
+    code="learner.no_consent",
+    field="consent",
+    message="the permission to report was refused or withdrawn",
+    hint="ACCME requires the learner's permission: ask for it, then record it in the learner source",
+    who=Actor.LEARNER,
+)
 HELD_AGAIN = timedelta(hours=1)
+_CHANCE = SystemRandom()
 LONGEST_DOUBT = timedelta(days=1)  # two questions `pars.settle` apart end a doubt; one that lasts is not waited for
 
 
@@ -34,6 +46,21 @@ def due_records(session: Session, provider_id: str, now: datetime) -> list[int]:
     rows = rows.where(col(Record.id).not_in(_waiting(now))).distinct()
     found = session.exec(rows.order_by(col(Record.kind), col(Record.local_id), col(Record.id)))
     return [record_id for record_id, _, _ in found]
+
+
+def delay_rems(store: Store, config: Config, provider_id: str) -> None:
+    """A REMS record that became ready waits a random while, drawn once: sent beside the identified record of the same
+    completion, its hour would tell whose it is.
+    """
+    new = select(Credit).where(Credit.provider_id == provider_id, Credit.kind == "rems", Credit.state == State.READY)
+    new = new.where(col(Credit.next_at).is_(None), col(Credit.first_sent_at).is_(None))
+    longest, now = config.record.rems_delay.total_seconds(), datetime.now(UTC)
+    if longest == 0:
+        return
+    with store.writing() as session:
+        for credit in session.exec(new.with_for_update()):
+            credit.next_at = now + timedelta(seconds=_CHANCE.uniform(0, longest))
+            session.add(credit)
 
 
 def _waiting(now: datetime) -> SelectOfScalar[int]:
@@ -102,13 +129,14 @@ def _adopt(session: Session, desk: Desk, credit: Credit, award: Award, seen: See
     credit.asked += 1
     credit.asked_at = now
     session.add(credit)
-    if seen.ours is not None and seen.ours.outcome.verdict in (Verdict.TAKEN, Verdict.ACCEPTED, Verdict.REJECTED):
+    ours = compared(credit, award, seen.ours) if seen.ours else None
+    if ours is not None and ours.verdict in (Verdict.TAKEN, Verdict.ACCEPTED, Verdict.REJECTED):
         credit.channel_id = desk.channel_id
         credit.sent_as = credit.sent_as or ({} if credit.kind == "rems" else identity)
-        settle(session, credit, seen.ours.outcome, now=now, by_status=True, by="submission")
-        follow_match(session, credit, award, seen.ours.outcome.code, now=now)
-    elif is_reported_elsewhere(session, seen):
-        move(session, credit, State.CLOSED, now=now, code="pars.reported_elsewhere", by="submission")
+        settle(session, credit, ours, now=now, by_status=True, by="submission")
+        follow_match(session, credit, award, ours.code, now=now)
+    elif elsewhere.is_reported(session, seen):
+        elsewhere.close(session, credit, award, now=now, by="submission")
 
 
 def _ask_later(desk: Desk, credit: Credit, error: Unclear) -> None:
@@ -134,11 +162,16 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
         waiting = _waiting(now).where(Credit.record_id == record_id)
         if record is None or not credits_ or session.exec(waiting).first() is not None:
             return None
+        if record.kind != "rems" and _is_withdrawn(session, record):
+            _hold(session, credits_, [NO_CONSENT], None, now)
+            for credit in credits_:
+                credit.gate = [*credit.gate, NO_CONSENT.model_dump(mode="json")]  # until the learners room knows better
+            return None
         learner_record = assemble(session, desk.config, record, credits_, "add")
         try:
             payload = desk.client.render([learner_record], now)
         except CannotSend as error:
-            _hold(session, credits_, error.problems, now)
+            _hold(session, credits_, error.problems, now + HELD_AGAIN, now)
             return None
         identity = snapshot(learner_record.learner) if learner_record.learner else {}
         for credit in credits_:
@@ -148,12 +181,21 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
         return claim(session, desk, "add", payload, credits_, now)
 
 
-def _hold(session: Session, credits_: Sequence[Credit], problems: Sequence[Problem], now: datetime) -> None:
-    """The format's last gate said no: the credits wait with its reasons, the channel goes on."""
+def _is_withdrawn(session: Session, record: Record) -> bool:
+    """The gates passed some time ago: a permission to report may have been withdrawn since."""
+    award = session.get_one(Award, record.award_id)
+    consent = newest_consent(session, session.get_one(LearnerRow, award.learner_id))
+    return consent is not None and not consent.given
+
+
+def _hold(
+    session: Session, credits_: Sequence[Credit], problems: Sequence[Problem], again: datetime | None, now: datetime
+) -> None:
+    """A last gate said no: the credits wait with its reasons, the channel goes on."""
     for credit in credits_:
         move(session, credit, State.HELD, now=now, code=problems[0].code, by="submission")
         credit.problems = [problem.model_dump(mode="json") for problem in problems]
-        credit.next_at = now + HELD_AGAIN
+        credit.next_at = again
 
 
 def _write_down(desk: Desk, claimed: Claim, answer: Answer) -> None:

@@ -30,6 +30,7 @@ def run(store: Store, config: Config) -> Counts:
 
 def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts) -> None:
     wishes.carry_out(store, config, provider.id, counts)
+    adds.delay_rems(store, config, provider.id)
     channel = channels.row_of(store, provider)
     if not circuit.is_closed(channel, datetime.now(UTC)):
         return

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, or_, select
 
 from connector.config import Config, ValidationConfig
 from connector.pars.vocabulary import JOURNAL_FORMAT
-from connector.records import Counts, Learner, Problem, RemsAnswers
+from connector.records import Counts, Identifier, Learner, Problem, RemsAnswers
 from connector.store import poison
 from connector.store.moves import move
 from connector.store.people import as_learner
@@ -19,7 +19,7 @@ from connector.store.states import LIVE, State
 from connector.store.tables import ActivityRow, Award, Credit, LearnerRow
 from connector.store.unmatched import arose, solved
 from connector.store.views import as_record_credit
-from connector.validation import activity_checks, checks
+from connector.validation import activity_checks, checks, people
 
 BATCH = 200
 NOT_FOUND = "learner.not_found"
@@ -41,25 +41,32 @@ def _batch(store: Store, config: Config, after: int, now: datetime, counts: Coun
     due = due.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
     with store.writing() as session:
         credits_ = session.exec(due.order_by(col(Credit.id)).limit(BATCH).with_for_update(skip_locked=True)).all()
+        reported = people.reported(session, credits_)
         for credit in credits_:
-            _judge_safely(session, config, credit, now, counts)
+            _judge_safely(session, config, credit, reported, now, counts)
         return credits_[-1].id if credits_ else 0
 
 
-def _judge_safely(session: Session, config: Config, credit: Credit, now: datetime, counts: Counts) -> None:
+def _judge_safely(
+    session: Session, config: Config, credit: Credit, reported: people.Reported, now: datetime, counts: Counts
+) -> None:
     with poison.contained(session, "validation", credit, now=now):
-        _judge(session, config, credit, now, counts)
+        _judge(session, config, credit, reported, now, counts)
         return
     credit.reason = poison.CODE
     counts["poisoned"] += 1
 
 
-def _judge(session: Session, config: Config, credit: Credit, now: datetime, counts: Counts) -> None:
+def _judge(
+    session: Session, config: Config, credit: Credit, reported: people.Reported, now: datetime, counts: Counts
+) -> None:
     award = session.get_one(Award, credit.award_id)
     learner = as_learner(session, session.get_one(LearnerRow, award.learner_id))
     problems = [Problem.model_validate(row) for row in credit.gate]
     if not any(problem.code == NOT_FOUND for problem in problems):
         problems += _problems(session, config, credit, award, learner, now)
+        thing = people.thing(award, credit, _identifier(config, credit, learner))
+        problems += people.check(thing, award.learner_id, reported)
         if not credit.attempts:  # after PARS's own "no match", only PARS says that it is solved
             solved(session, credit, award, now=now)
     held = [problem for problem in problems if stops(problem, config.validation)]
@@ -68,8 +75,10 @@ def _judge(session: Session, config: Config, credit: Credit, now: datetime, coun
         _hold(session, credit, award, held, now + config.validation.recheck, now)
         counts["held"] += 1
         return
-    _name_identifier(credit, learner, config)
+    chosen = _identifier(config, credit, learner)
+    _name_identifier(credit, chosen)
     move(session, credit, State.READY, now=now, by="validation")
+    people.remember(people.thing(award, credit, chosen), award.learner_id, reported)
     counts["ready"] += 1
 
 
@@ -85,10 +94,13 @@ def _hold(session: Session, credit: Credit, award: Award, held: list[Problem], a
         arose(session, credit, award, held[0], now=now)
 
 
-def _name_identifier(credit: Credit, learner: Learner, config: Config) -> None:
+def _identifier(config: Config, credit: Credit, learner: Learner) -> Identifier | None:
+    order = config.provider(credit.provider_id).identifier_order
+    return checks.choose_identifier(as_record_credit(credit), learner, order)
+
+
+def _name_identifier(credit: Credit, chosen: Identifier | None) -> None:
     """Which identifier the credit leaves under; kept from here on, because a withdrawal must name the same."""
-    provider = config.provider(credit.provider_id)
-    chosen = checks.choose_identifier(as_record_credit(credit), learner, provider.identifier_order)
     credit.identifier_domain = chosen.domain if chosen else ""
     credit.identifier_value = chosen.value.get_secret_value() if chosen else ""
 

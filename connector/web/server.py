@@ -65,7 +65,7 @@ class HealthServer:
             listener.close()
             raise NeedsOperator(
                 "web.port_taken",
-                f"port {port} of {host} is not to be had: {error.strerror}",
+                f"port {port} of {host} cannot be used: {error.strerror}",
                 "set web.port in config.yaml to another port, or to 0 for a free one",
             ) from None
         return listener

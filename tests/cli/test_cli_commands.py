@@ -145,11 +145,18 @@ def test_explain_of_what_nobody_knows_is_one_line(place: Place, what: str) -> No
 
 def test_check_is_good_and_every_part_can_be_asked_alone(place: Place) -> None:
     rows = place.rows("check")
-    parts = ("lrs", "pars", "learners", "mappings", "ledger")
+    parts = ("lrs", "pars", "learners", "mappings", "activities", "ledger")
     alone = [row for part in parts for row in place.rows("check", f"--{part}")]
     assert sorted(map(str, alone)) == sorted(map(str, rows))
     assert all(row.get("good", True) and not row.get("wrong") for row in rows)
     assert place.call("check").exit_code == 0
+
+
+def test_once_prints_json_also_when_credits_moved(tmp_path: Path) -> None:
+    with Sandbox() as servers:
+        done = Place(servers, lay_out(tmp_path / "place", servers)).rows("once")
+    submission = next(row for row in done if row["stage"] == "submission")
+    assert submission["confirmed"]
 
 
 def test_check_names_what_does_not_answer(place: Place) -> None:

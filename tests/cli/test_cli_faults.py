@@ -174,9 +174,9 @@ def test_healthcheck_of_a_daemon_and_of_none(config: Path) -> None:
 def test_ctrl_c_in_once_ends_between_two_rows(config: Path, sandbox: Sandbox) -> None:
     sandbox.load()
     sandbox.switch("slow-board", times=None)
-    sandbox.switch("time-out", side="lrs", times=None)
+    hanging = sandbox.switch("time-out", side="lrs", times=9)
     with running(config, "once") as working:
-        until(lambda: "mapping.activated" in working.err.read_text(), "it works")
+        until(lambda: hanging.times == 8, "it waits for an answer")
         began = time.monotonic()
         code, _ = working.end(signal.SIGINT)
         assert code == 1

@@ -45,14 +45,20 @@ class ModelLrs:
     ascending: bool = True
     lag: int | None = None
     now: datetime = START
+    ahead: timedelta = timedelta()  # how wrong the server's own clock is
     rows: list[Row] = field(default_factory=list)
     _tokens: dict[str, tuple[Query, tuple[datetime, int] | None]] = field(default_factory=dict)
 
     def post(self, *, late: int = 0, old: int = 0, tied: bool = False) -> None:
         """`late`: ms from stored to visible. `old`: ms from timestamp to stored."""
-        stored = self.rows[-1].stored if tied and self.rows else self.now
+        stored = self.rows[-1].stored if tied and self.rows else self.clock
         timestamp = stored - old * MS
-        self.rows.append(Row(stored, max(self.now, stored + late * MS), timestamp, len(self.rows) + 1))
+        visible = max(self.now, stored - self.ahead + late * MS)
+        self.rows.append(Row(stored, visible, timestamp, len(self.rows) + 1))
+
+    @property
+    def clock(self) -> datetime:
+        return self.now + self.ahead
 
     def page(self, query: Query) -> Page:
         return self._answer(query, None)
@@ -79,8 +85,8 @@ class ModelLrs:
         more = f"/more/{len(self._tokens)}" if rest else ""
         if more:
             self._tokens[more] = (query, self._key(shown[-1]))
-        consistent = None if self.lag is None else self.now - self.lag * MS
-        return Page(tuple(row.raw for row in shown), more, consistent, self.now.replace(microsecond=0))
+        consistent = None if self.lag is None else self.clock - self.lag * MS
+        return Page(tuple(row.raw for row in shown), more, consistent, self.clock.replace(microsecond=0))
 
     def _is_since(self, row: Row, since: datetime | None) -> bool:
         if since is None:

@@ -131,6 +131,23 @@ def test_ties_and_a_clock_that_jumps_lose_nothing(
     assert stored_ids(store) == sent
 
 
+def test_what_is_stored_after_a_clock_was_ahead_for_a_while_is_found(
+    store: Store, sandbox: Sandbox, setting: tuple[Config, SourceConfig]
+) -> None:
+    month = 30 * 86400
+    sandbox.switch("clock-jump", seconds=month)
+    sent = post(sandbox, 1, 2)
+    collect(store, setting)
+    sandbox.switch("clock-jump", seconds=-month)
+    sent += post(sandbox, 11, 2)
+    sandbox.clock.advance(3600)
+    for _ in range(2):
+        collect(store, setting)
+    assert sorted(stored_ids(store)) == sorted(sent)
+    sent += post(sandbox, 21, 2)
+    assert collect(store, setting)["stored"] == 2
+
+
 def test_the_rehearsals_own_statements_are_all_read(store: Store, configure: Configure) -> None:
     """Every shape that real systems send, and two that only a lax LRS would hold, each exactly once."""
     with Sandbox(today=date(2026, 3, 2), page_limit=7) as rehearsal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlmodel import Session, col, select
 
 from connector.collection import stage
 from connector.errors import RetryLater
+from connector.lrs import moments
 from connector.store.session import Store
 from connector.store.tables import Event, Source, StatementRow, Voided
 from tests.collection.conftest import Configure
@@ -134,6 +136,17 @@ def test_voided_ids_are_remembered_before_and_after_their_statement(store: Store
     assert voided[early].at == STORED
 
 
+def test_a_void_by_a_group_or_at_no_time_is_remembered(store: Store, configure: Configure) -> None:
+    one, other = moodle(1)["id"], moodle(2)["id"]
+    staff = {"actor": {"objectType": "Group", "mbox": "mailto:staff@example.org"}}
+    voids = [voiding(one, 11) | staff, voiding(other, 12) | {"stored": "yesterday", "timestamp": None}]
+    with FakeLrs(in_turn(page([raw(void) for void in voids]))) as lrs:
+        assert stage.collect(store, *configure(lrs.endpoint))["voids"] == 2
+    with store.reading() as session:
+        assert set(session.exec(select(Voided.statement_id))) == {one, other}
+    assert [row.voids for row in rows(store)] == [one, other]
+
+
 def test_start_now_is_the_servers_now_and_leaves_what_was_before(store: Store, configure: Configure) -> None:
     old = page([raw(moodle(1))], date=DATE)
     new = page([raw(moodle(1)), raw(moodle(2) | {"stored": "2026-03-01T12:00:00.001Z"})], date=DATE)
@@ -208,6 +221,61 @@ def test_a_sweep_that_falls_due_during_a_reading_is_not_forgotten(store: Store, 
             for _ in range(3):
                 stage.collect(store, config, source)
     assert "since=2026-02-22T09" in queries(lrs)[2]
+
+
+def jumped(days: int, *statements: bytes) -> Said:
+    """A page of a server whose Date and Consistent-Through lie days after noon."""
+    there = NOON + timedelta(days=days)
+    return page(statements, date=format_datetime(there, usegmt=True), consistent_through=moments.render(there))
+
+
+def test_a_clock_that_had_been_ahead_is_followed_back_and_said_once(store: Store, configure: Configure) -> None:
+    answers = in_turn(jumped(0), jumped(30), jumped(0), jumped(0), jumped(0))
+    with structlog.testing.capture_logs() as lines, FakeLrs(answers) as lrs:
+        reached = []
+        for _ in range(5):
+            stage.collect(store, *configure(lrs.endpoint))
+            reached.append(source_row(store).high_water)
+    assert reached == [NOON, NOON + timedelta(days=30), NOON, NOON, NOON]
+    assert [line["event"] for line in lines] == ["source.clock"]
+    sinces = [path.partition("since=")[2][:13] for path in queries(lrs)]
+    assert sinces[2:] == ["2026-03-31T11", "2026-02-22T11", "2026-03-01T11"], "one sweep, then as usual"
+
+
+def test_a_now_of_a_wrong_clock_does_not_keep_statements_out(store: Store, configure: Configure) -> None:
+    late = raw(moodle(2) | {"stored": "2026-03-01T12:00:00.001Z"})
+    with FakeLrs(in_turn(jumped(30), jumped(30), jumped(0), jumped(0, late))) as lrs:
+        for _ in range(3):
+            stage.collect(store, *configure(lrs.endpoint, start_from="now"))
+    assert source_row(store).start_from == NOON
+    assert len(rows(store)) == 1
+
+
+def test_a_start_in_the_future_is_no_wrong_clock(store: Store, configure: Configure) -> None:
+    with structlog.testing.capture_logs() as lines, FakeLrs(in_turn(jumped(0, raw(moodle(1))))) as lrs:
+        stage.collect(store, *configure(lrs.endpoint, start_from="2026-06-01"))
+    row = source_row(store)
+    assert row.high_water == row.start_from == datetime(2026, 6, 1, 5, tzinfo=UTC)
+    assert (lines, rows(store)) == ([], [])
+
+
+OVERLONG = "a" * 9000
+
+
+def test_keys_of_any_length_stop_no_source(any_store: Store, configure: Configure) -> None:
+    """An index of PostgreSQL takes no more than 2,704 bytes."""
+    odd = [
+        voiding(OVERLONG, 1),
+        moodle(2, context={"registration": OVERLONG}),
+        moodle(3, object={"id": f"https://x.org/{OVERLONG}"}),
+        moodle(4, id=OVERLONG),
+        moodle(5, actor={"account": {"homePage": OVERLONG, "name": "5"}}),
+        moodle(6, actor={"account": {"homePage": "\N{GRINNING FACE}" * 480, "name": "6"}}),
+        moodle(7, verb={"id": OVERLONG}),
+    ]
+    with FakeLrs(in_turn(page([raw(one) for one in odd]))) as lrs:
+        counts = stage.collect(any_store, *configure(lrs.endpoint))
+    assert (counts["failed"], counts["stored"], counts["voids"]) == (0, 7, 0)
 
 
 def failing(said: Said) -> FakeLrs:
@@ -338,6 +406,7 @@ class CrashingStore(Store):
 
 
 steps = st.one_of(
+    st.tuples(st.just("ahead"), st.sampled_from([0, 30])),
     st.tuples(st.just("post"), st.sampled_from([0, 0, 60_000, 119_999])),
     st.tuples(st.just("tick"), st.sampled_from([1, 1_000, 60_000, 119_999, 400_000])),
     st.tuples(st.just("collect"), st.sampled_from([None, None, 0, 1, 2, 3])),
@@ -349,15 +418,17 @@ steps = st.one_of(
 def test_whatever_happens_each_statement_is_stored_once(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, script: list[Any], lag: int | None
 ) -> None:
-    """The whole stage on SQLite against the model: late rows, page cuts, crashes in any of its writes."""
+    """The whole stage on SQLite against the model: late rows, page cuts, crashes in any write, a clock ahead."""
     lrs = ModelLrs(lag=lag)
     monkeypatch.setattr(stage, "open_client", lambda _source: lrs)
     store = CrashingStore(f"sqlite:///{_fresh(tmp_path_factory)}/pars.db")
     store.upgrade()
     source = source_for("http://127.0.0.1/xapi")
     config = config_for(source)
-    for what, value in [*script, ("tick", 120_000), ("collect", None), ("collect", None)]:
+    for what, value in [*script, ("ahead", 0), ("tick", 120_000), ("collect", None), ("collect", None)]:
         match what:
+            case "ahead":
+                lrs.ahead = timedelta(days=value)
             case "post":
                 lrs.post(late=value)
             case "tick":

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,13 @@ from connector.sandbox.server import Sandbox
 from connector.store.leases import RunLock
 from connector.store.session import Store
 from tests.cli import rehearsal
+
+
+def test_the_sheet_of_persons_and_the_passwords_are_their_owners_alone(tmp_path: Path) -> None:
+    with Sandbox(load=False) as sandbox:
+        workplace.lay_out(tmp_path / "rehearsal", sandbox)
+    names = ("learners.csv", "pars.password", "lrs.password")
+    assert {stat.S_IMODE((tmp_path / "rehearsal" / name).stat().st_mode) for name in names} == {0o600}
 
 
 @pytest.mark.parametrize("channel", ["xml-service", "json-service"])

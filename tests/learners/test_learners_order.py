@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from connector.inquiry import ledger
 from connector.store.states import LIVE, State
+from connector.store.tables import Credit
 from tests.learners.middle import ANNA, BORIS, MOC, RULE, Middle, account, laid_out, reopened, statement, voiding
 
 QUIZ = RULE.replace("name: course", "name: quiz").replace("/course", "/mod/quiz").replace("{type: cme, amount: 1.25}",
@@ -78,12 +79,18 @@ def test_any_order_of_arrival_gives_the_same_awards(
     assert arrived(mixed, breaks) == arrived([*FACTS, *late], set())
 
 
+SHEETS = {
+    "right": [ANNA, BORIS],
+    "mistaken": [ANNA | {"account": "4", "username": ""}],
+    "alone": [ANNA],
+    "reused": [BORIS | {"account": "3", "username": ""}],
+}
 EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("post"), st.integers(1, 8)),
         st.tuples(st.just("void"), st.integers(1, 8)),
         st.tuples(st.just("again"), st.integers(1, 8)),
-        st.tuples(st.just("link"), st.booleans()),
+        st.tuples(st.just("link"), st.sampled_from(sorted(SHEETS))),
         st.tuples(st.just("turn"), st.integers(0, 1)),
         st.tuples(st.just("send"), st.none()),
         st.tuples(st.just("withdraw"), st.none()),
@@ -109,11 +116,11 @@ def test_whatever_happens_nobody_has_two_credits_for_one_thing_that_he_earned_as
             case "void":
                 place.post(voiding(200 + serial, argument))
             case "link":
-                joined = ANNA | {"account": "4", "username": ""}
-                place.sheet(joined) if argument else place.sheet(ANNA, BORIS)
+                place.sheet(*SHEETS[argument])
             case "turn":
                 place.run(later=timedelta(hours=argument))
                 assert not _doubled_unsent(place)
+                assert not _lost(place)
             case "send":
                 place.send()
             case _:
@@ -131,6 +138,28 @@ def _doubled_unsent(place: Middle) -> list[tuple[object, ...]]:
     things = Counter((*of[row.award_id], row.certification) for row in present)
     unsent = [(*of[row.award_id], row.certification) for row in present if row.state in UNSENT]
     return [thing for thing in unsent if things[thing] > 1]
+
+
+def _lost(place: Middle) -> list[tuple[int, str]]:
+    """Standing completions without a credit that is wanted and not closed in favour of another one that is gone."""
+    of = {award.id: (award.learner_id, award.activity_id, award.per) for award in place.awards()}
+    with place.credits() as rows:
+        going_on = {
+            (*of[row.award_id], row.certification)
+            for row in rows
+            if not (row.state == State.CLOSED and row.reason == "award.same") and not _waits_for_withdrawal(row)
+        }
+    earned = [
+        (row.award_id, offer["certification"])
+        for row in place.evidence()
+        if row.standing and row.award_id and row.completion
+        for offer in row.completion["credits"]
+    ]
+    return [(award, name) for award, name in earned if (*of[award], name) not in going_on]
+
+
+def _waits_for_withdrawal(row: Credit) -> bool:
+    return row.wanted == "absent" and row.state in UNSENT
 
 
 def _withdraw(place: Middle) -> None:

@@ -130,6 +130,15 @@ def test_a_sheet_that_changes_while_it_is_read_is_read_later(sheet: Path, monkey
         fetched(sheet, MAIL)
 
 
+def test_a_user_name_of_digits_is_nobodys_account_number(tmp_path: Path) -> None:
+    path = tmp_path / "learners.csv"
+    write_sheet(path, [ANNA | {"username": "4"}, BORIS])
+    (boris,) = fetched(path, f"account:{SITE}|4").values()
+    assert boris.learner.ids["NPI"].get_secret_value() == BORIS["npi"]
+    write_sheet(path, [ANNA | {"account": "", "username": "4"}])
+    assert len(fetched(path, f"account:{SITE}|4")) == 1
+
+
 def test_what_two_rows_share_belongs_to_neither(tmp_path: Path) -> None:
     path = tmp_path / "learners.csv"
     write_sheet(path, [ANNA | {"email": "c@example.org"}, BORIS | {"email": "C@example.org"}])
@@ -181,6 +190,26 @@ def test_the_order_of_the_sources_counts_and_not_that_of_the_keys() -> None:
 )
 def test_when_two_answers_are_about_two_people(one: dict[str, str], other: dict[str, str], is_other: object) -> None:
     assert directory.is_someone_else(learner(one, "a"), learner(other, "b")) is is_other
+
+
+WHOLE = {"given_name": "Zanna", "family_name": "Quixley", "birth_day": "02-29", "npi": "1234567893"}
+
+
+@pytest.mark.parametrize(
+    ("change", "is_other"),
+    [
+        ({"family_name": "Ray"}, False),
+        ({"family_name": "QUIXLEY", "npi": "1"}, False),
+        ({"birth_day": "03-01"}, False),
+        ({"npi": "1245319599"}, False),
+        ({"birth_day": "03-01", "family_name": "Ray"}, True),
+        ({"npi": "1245319599", "given_name": "Boris"}, True),
+        ({"npi": "1245319599", "birth_day": "03-01"}, True),
+        ({"npi": "", "birth_day": "", "family_name": "Ray"}, False),
+    ],
+)
+def test_when_a_source_speaks_of_somebody_else_than_before(change: dict[str, str], is_other: object) -> None:
+    assert directory.gives_away(learner(WHOLE, "a"), learner(WHOLE | change, "a")) is is_other
 
 
 # --- the statement as a source ---

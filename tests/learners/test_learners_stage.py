@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from connector import pipeline
 from connector.learners import award, people, stage, standing
+from connector.learners.csv_file import CsvFile
 from connector.store.states import State
 from connector.store.tables import ConsentRow, LearnerFix, LearnerRow, Run
 from connector.validation import stage as validation
@@ -35,9 +36,7 @@ def test_without_permission_a_credit_is_held_and_goes_out_by_itself_once_it_is_g
     place.sheet(ANNA | {"consent": word}).post(statement(1)).run()
     held = place.only()
     assert (held.state, held.reason) == ("held", "learner.no_consent")
-    place.sheet(ANNA).run(later=timedelta(minutes=59))
-    assert place.only().state == "held", "the source is not asked before learners.refresh has passed"
-    place.run(later=timedelta(minutes=1))
+    place.sheet(ANNA).run(later=timedelta(seconds=1))
     assert (place.only().state, place.only().credit_id) == ("ready", held.credit_id)
 
 
@@ -141,6 +140,36 @@ def test_a_stranger_who_turns_out_to_be_a_nurse_is_solved_too(place: Middle) -> 
         place.post(statement(1, actor=STRANGER)).run()
         place.sheet(NURSE | {"email": "stranger@example.org"}).run(later=HOUR)
     assert [line["event"] for line in logs if line["event"].startswith("learner.")][-1] == "learner.matched"
+
+
+# --- when the sources are asked again ---
+
+
+def test_a_source_without_a_stamp_is_asked_again_once_refresh_has_passed(
+    place: Middle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CsvFile, "stamp", lambda _self: None)
+    place.sheet(ANNA | {"consent": ""}).post(statement(1)).run()
+    place.sheet(ANNA).run(later=timedelta(minutes=59))
+    assert place.only().state == "held"
+    place.run(later=timedelta(minutes=1))
+    assert place.only().state == "ready"
+
+
+def test_a_sheet_that_did_not_change_asks_about_nobody(place: Middle) -> None:
+    place.post(statement(1)).run()
+    place.run()
+    assert place.run() == {}
+
+
+def test_a_permission_withdrawn_while_a_credit_is_in_doubt_stops_it_from_being_sent_again(place: Middle) -> None:
+    place.post(statement(1)).run()
+    place.walk(1, State.SENDING, State.IN_DOUBT).sheet(ANNA | {"consent": "no"}).run()
+    with place.session() as session:
+        assert [row.given for row in session.exec(select(ConsentRow))] == [True, False]
+    place.clock += timedelta(minutes=30)
+    place.walk(1, why_absent="pars.not_there", negatives=2).walk(1, State.READY, why_absent="pars.not_there").run()
+    assert (place.only().state, place.only().reason) == ("held", "learner.no_consent")
 
 
 # --- merging ---

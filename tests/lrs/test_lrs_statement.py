@@ -106,6 +106,9 @@ def test_any_other_actor_is_a_problem(actor: Any, code: str) -> None:
         ({"object": {"objectType": "Activity"}}, "lrs.bad_object"),
         ({"object": {"id": 5}}, "lrs.bad_object"),
         ({"object": []}, "lrs.bad_object"),
+        ({"object": {"id": "https://x.org/" + "a" * 2000}}, "lrs.bad_object"),
+        (voiding("not-a-uuid", 2), "lrs.bad_object"),
+        (voiding("a" * 9000, 2), "lrs.bad_object"),
     ],
 )
 def test_a_field_of_a_wrong_form_is_a_problem_of_that_statement(changes: dict[str, Any], code: str) -> None:
@@ -161,6 +164,40 @@ def test_voiding_names_its_target() -> None:
     assert read(raw(voiding("0DE15ACE-0000-4000-8000-000000000001", 2)), "campus").voids.startswith("0de15ace")
     assert read(raw(moodle(verb={"id": VOIDED})), "campus").voids == ""
     assert read(raw(moodle()), "campus").voids == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"actor": {"objectType": "Group", "mbox": "mailto:staff@example.org"}},
+        {"actor": None},
+        {"timestamp": "2026-03-01T09:30:00"},
+        {"stored": "yesterday"},
+        {"id": "no-uuid"},
+    ],
+)
+def test_a_void_needs_no_usable_actor_time_or_id(changes: dict[str, Any]) -> None:
+    target = moodle(1)["id"]
+    found = read(raw(voiding(target, 2) | changes), "campus")
+    assert found.problem is not None
+    assert found.voids == target
+
+
+@pytest.mark.parametrize("target", ["not-a-uuid", "a" * 9000, "raw:" + "a" * 64, 5, None])
+def test_only_a_uuid_can_be_voided(target: Any) -> None:
+    found = read(raw(voiding(target, 2)), "campus")
+    assert found.problem is not None
+    assert found.voids == ""
+
+
+@pytest.mark.parametrize("said", ["a" * 9000, "session 7", 7, ""])
+def test_a_registration_that_is_no_uuid_is_none(said: Any) -> None:
+    found = read(raw(moodle(context={"registration": said})), "campus")
+    assert (found.problem, found.statement.registration) == (None, "")
+
+
+def test_facts_that_differ_in_a_registration_that_is_no_uuid_are_not_taken_for_one() -> None:
+    assert key_of(context={"registration": "one"}) != key_of(context={"registration": "other"})
 
 
 def test_a_resend_has_the_same_content_key() -> None:

@@ -63,6 +63,14 @@ def test_per() -> None:
     assert make.problem(by_verb, make.statement(object={"mbox": "mailto:x@y.example"})).field == "object.id"
 
 
+def test_a_long_per_is_told_by_its_hash() -> None:
+    by_verb = make.rules(make.rule(when="[{path: verb.id, is: completed}]", more="per: session"))
+    long = [make.statement(object={"id": f"{make.OBJECT}/{'a' * 300}{end}"}) for end in ("", "b", "")]
+    first, other, again = (make.completion(by_verb, document).per for document in long)
+    assert first == again != other
+    assert len(first) < 200
+
+
 def test_the_reason_names_the_first_condition_that_failed() -> None:
     when = """
     - {path: verb.id, is: completed}

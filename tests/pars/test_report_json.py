@@ -224,6 +224,16 @@ def test_a_status_read_shows_what_pars_holds():
     assert {third.outcome.code, fourth.outcome.code} == {"pars.unknown_status"}
 
 
+def test_control_characters_are_dropped_and_words_are_bounded():
+    line = {"CreditID": f"{IDS[0]}\x00", "Status": "Rej\x00ected" + "x" * 999, "Reason": "no\x1b[2J\u202e" * 999}
+    [held] = report_json.read_status(reply(json.dumps([line | {"Message": "\x00a\tb" + "c" * 9999}])), WIRE)
+    said = held.outcome
+    assert said.credit_id == IDS[0]
+    assert said.status == ("Rejected" + "x" * 999)[:200]
+    assert (said.reason[:7], len(said.reason)) == ("no[2Jno", 200)
+    assert (said.words[:4], len(said.words)) == ("a bc", 2000)
+
+
 def test_not_there_and_no():
     assert report_json.read_status(reply("[]"), WIRE) == []
     assert report_json.read_status(reply("", 404), WIRE) == []

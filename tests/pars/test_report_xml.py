@@ -153,6 +153,11 @@ def test_created_is_central_time_without_zone(moment, written):
     assert text(root, "//a:DateTimeCreated") == written
 
 
+def test_a_rems_document_does_not_say_its_hour():
+    root = etree.fromstring(report_xml.render([rems_record()], WIRE, CREATED).body)
+    assert [one.text for one in root.iter("{*}DateTimeCreated")] == ["2026-03-02T00:00:00"]
+
+
 def test_created_needs_a_zone():
     with pytest.raises(ValueError, match="zone"):
         report_xml.render([record()], WIRE, datetime(2026, 3, 8))

@@ -301,6 +301,7 @@ def test_the_lrs_clock_jumps(lrs: Reader, seconds: float, stamp: str) -> None:
     lrs.sandbox.switch("clock-jump", seconds=seconds)
     lrs.post(statement())
     assert lrs.stored()[0].endswith(stamp)
+    assert stamp[:8] in lrs.get().headers["Date"]
 
 
 @pytest.mark.parametrize("fault", ["cut-before-reply", "error-500-stored", "too-many", "html-200"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from connector.config import Config
 from connector.errors import ConfigError, NeedsOperator
 from connector.store import session as sessions
 from connector.store.leases import RunLock, is_running
@@ -38,6 +41,30 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
         Store(f"sqlite:///{tmp_path}/file/pars.db")
     assert caught.value.code == "config.store_unwritable"
     assert "\n  check that the folder exists" in str(caught.value)
+
+
+def test_a_new_store_is_its_owners_alone(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/data/pars.db")
+    store.upgrade()
+    with store.writing() as session:
+        credit_in(session, State.HELD)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").iterdir()}
+    store.dispose()
+    assert modes == dict.fromkeys(("pars.db", "pars.db-wal", "pars.db-shm"), 0o600)
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_a_store_that_is_never_used_leaves_no_file(tmp_path: Path) -> None:
+    Store(f"sqlite:///{tmp_path}/pars.db").dispose()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_password_in_the_address_is_never_shown() -> None:
+    store = Store("postgresql://user:geheim@host/name?password=geheim")
+    with pytest.raises(ConfigError) as caught, store.plainly():
+        raise OperationalError("", {}, Exception("readonly"))
+    assert store.shown == "postgresql+psycopg://user:***@host/name"
+    assert caught.value.where == store.shown
 
 
 def test_a_folder_in_its_place_is_one_clear_line(tmp_path: Path) -> None:
@@ -113,10 +140,22 @@ def test_reading_goes_on_while_another_writes(store: Store) -> None:
             assert other.get(Record, 1) is None
 
 
+def elsewhere(delivery: Delivery, change: dict[str, str]) -> Config:
+    [provider] = delivery.config.providers
+    return delivery.config.model_copy(update={"providers": (provider.model_copy(update=change),)})
+
+
+def test_a_store_in_which_nothing_was_earned_may_change_its_environment(delivery: Delivery) -> None:
+    open_store(elsewhere(delivery, {"environment": "test"})).dispose()
+    delivery.ready()
+    with pytest.raises(ConfigError, match="made for test"):
+        open_store(delivery.config)
+
+
 @pytest.mark.parametrize("change", [{"environment": "production"}, {"base_url": "https://pars.example/"}])
 def test_a_store_of_another_environment_is_refused(delivery: Delivery, change: dict[str, str]) -> None:
-    [provider] = delivery.config.providers
-    other = delivery.config.model_copy(update={"providers": (provider.model_copy(update=change),)})
+    delivery.ready()
+    other = elsewhere(delivery, change)
     with pytest.raises(ConfigError, match="this store was made for rehearsal") as caught:
         open_store(other)
     assert caught.value.code == "config.other_environment"

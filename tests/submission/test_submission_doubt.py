@@ -80,7 +80,8 @@ def test_a_rems_credit_is_asked_about_by_its_id_alone(delivery: Delivery, fault:
     fail_next_save(delivery, fault)
     delivery.go_on()
     assert delivery.state(rems) == "confirmed"
-    assert {one.operation for one in delivery.sandbox.pars.log} == {"save", "status-by-credit"}
+    about_nobody = {"match"}  # is this PARS at all? Asked with an invented learner
+    assert {one.operation for one in delivery.sandbox.pars.log} - about_nobody == {"save", "status-by-credit"}
     assert delivery.is_clean()
 
 

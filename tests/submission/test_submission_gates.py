@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from sqlmodel import select
 from structlog.testing import capture_logs
 
+from connector.config import RecordConfig
+from connector.pars import replies
 from connector.pars.client import ParsClient
-from connector.pars.exchange import Unclear
-from connector.records import Payload, Reply
-from connector.store.tables import Channel, Submission, SubmissionCredit
-from tests.delivery.workplace import CME, CME_2, HYPERTENSION, MOC, OPIOID, PATIENT_SAFETY, REMS, Delivery
+from connector.pars.exchange import LearnerQuery, Unclear
+from connector.pars.wire import Reasons
+from connector.records import Held, Payload, Reply
+from connector.store.tables import Award, Channel, ConsentRow, Credit, Submission, SubmissionCredit
+from connector.validation import stage as validation
+from tests.delivery.workplace import CME, CME_2, HYPERTENSION, MOC, NOON, OPIOID, PATIENT_SAFETY, REMS, Delivery
 
 OLD = timedelta(hours=2)
 PASSWORD = b"rehearsal-pars-password"
@@ -70,16 +75,93 @@ def test_of_a_record_only_what_pars_does_not_hold_is_sent(delivery: Delivery) ->
     assert len(delivery.held_live()) == 3
 
 
-def test_somebody_elses_report_of_the_same_completion_closes_ours(either: Delivery) -> None:
-    [cme] = either.ready(stored=OLD)
-    ours = either.credit(cme).credit_id
-    either.change(cme, credit_id="ccid:other.example:theirs")
-    either.send()
-    forget(either, cme)
-    either.change(cme, credit_id=ours)
-    either.go_on()
-    assert (either.state(cme), either.credit(cme).reason) == ("closed", "pars.reported_elsewhere")
-    assert either.is_clean()
+def reported_elsewhere(delivery: Delivery) -> int:
+    """PARS holds this completion's credit under a foreign id; ours is ready and old."""
+    [cme] = delivery.ready(stored=OLD)
+    ours = delivery.credit(cme).credit_id
+    delivery.change(cme, credit_id="ccid:other.example:theirs")
+    delivery.send()
+    forget(delivery, cme)
+    delivery.change(cme, credit_id=ours)
+    return cme
+
+
+def test_somebody_elses_report_of_the_same_completion_closes_ours_and_is_said_once(delivery: Delivery) -> None:
+    cme = reported_elsewhere(delivery)
+    with capture_logs() as lines:
+        delivery.go_on()
+    assert (delivery.state(cme), delivery.credit(cme).reason) == ("closed", "pars.reported_elsewhere")
+    assert [line for line in lines if line["event"] == "credit.reported_elsewhere"] == [
+        {
+            "event": "credit.reported_elsewhere",
+            "log_level": "warning",
+            "credit": cme,
+            "provider": delivery.provider,
+            "activity": "203512347",
+            "who": "coordinator",
+        }
+    ]
+    assert delivery.is_clean()
+
+
+def test_a_report_without_a_certification_closes_nothing(delivery_on: Callable[[str], Delivery]) -> None:
+    """The JSON service names none: what it shows may be another credit of the same day. PARS judges duplicates."""
+    delivery = delivery_on("json-service")
+    cme = reported_elsewhere(delivery)
+    delivery.send()
+    assert len(delivery.saves()) == 2
+    assert delivery.moves(cme)[2] == "sending"
+
+
+@pytest.mark.parametrize("state", ["Rejected", "Deleted", "Refused", "Marvellous"])
+def test_a_report_that_pars_does_not_hold_closes_nothing(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    reported_elsewhere(delivery)
+    ask = ParsClient.ask_learner
+    words = delivery.config.wire.xml_service.words
+
+    def not_held(client: ParsClient, query: LearnerQuery) -> list[Held]:
+        outcome = replies.status_of(replies.Line("ccid:other.example:theirs", state), words, Reasons())
+        return [held.model_copy(update={"outcome": outcome}) for held in ask(client, query)]
+
+    monkeypatch.setattr(ParsClient, "ask_learner", not_held)
+    delivery.send()
+    assert len(delivery.saves()) == 2
+
+
+def test_a_permission_that_was_withdrawn_after_the_gates_stops_the_credit(delivery: Delivery) -> None:
+    [cme], [rems] = delivery.ready(), delivery.ready("lvogel", (REMS,), OPIOID)
+    for pk, given in ((cme, True), (cme, False), (rems, False)):
+        consent(delivery, pk, given=given)
+    delivery.send()
+    row = delivery.credit(cme)
+    assert (row.state, row.reason, row.next_at) == ("held", "learner.no_consent", None)
+    assert [problem["who"] for problem in row.problems] == ["learner"]
+    validation.run(delivery.store, delivery.config)
+    assert delivery.state(cme) == "held", "the gate remembers it until the learners room knows better"
+    assert delivery.state(rems) == "confirmed", "a REMS record is nobody's"
+    assert len(delivery.saves()) == 1
+
+
+def consent(delivery: Delivery, pk: int, *, given: bool) -> None:
+    with delivery.store.writing() as session:
+        award = session.get_one(Award, session.get_one(Credit, pk).award_id)
+        session.add(ConsentRow(learner_id=award.learner_id, given=given, origin="a test"))
+
+
+def test_a_rems_record_leaves_a_random_while_after_it_became_ready(delivery: Delivery) -> None:
+    delivery.set(record=RecordConfig(rems_delay=timedelta(hours=6)))
+    [cme], [rems] = delivery.ready("lvogel"), delivery.ready("lvogel", (REMS,), OPIOID)
+    delivery.send()
+    drawn = delivery.credit(rems).next_at
+    assert drawn is not None
+    assert NOON < drawn <= NOON + timedelta(hours=6)
+    delivery.send()
+    assert (delivery.state(cme), delivery.credit(rems).next_at) == ("confirmed", drawn), "it is drawn once"
+    delivery.clock.move_to(drawn)
+    delivery.send()
+    assert delivery.state(rems) == "confirmed"
 
 
 def test_an_old_rems_credit_is_asked_for_by_its_id(delivery: Delivery) -> None:

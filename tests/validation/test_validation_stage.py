@@ -82,6 +82,23 @@ def test_another_date_another_learner_and_another_activity_are_free(place: Middl
     assert {state for _, state in place.states()} == {"ready"}
 
 
+def test_one_physician_in_two_rows_is_reported_once(place: Middle) -> None:
+    place.sheet(ANNA, BORIS | {"npi": ANNA["npi"]})
+    place.post(statement(1), statement(2, actor=account("4"))).run()
+    assert [state for _, state in place.states()] == ["ready", "held"]
+    assert problems(place)[1] == ["credit.same_person"]
+    place.send().run(later=HOUR)
+    assert problems(place)[1] == ["credit.same_person"]
+    place.sheet(ANNA, BORIS).run()
+    assert [state for _, state in place.states()] == ["confirmed", "ready"]
+
+
+def test_one_physician_may_have_two_activities_and_two_dates(place: Middle) -> None:
+    place.rules(RULE + "    per: date\n").sheet(ANNA, BORIS | {"npi": ANNA["npi"]})
+    place.post(statement(1), statement(2, actor=account("4"), timestamp="2026-03-11T15:00:00Z")).run()
+    assert {state for _, state in place.states()} == {"ready"}
+
+
 def test_a_held_moc_credit_does_not_stop_its_cme(place: Middle) -> None:
     place.rules(RULE + MOC).sheet(ANNA | {"board_id": ""}).post(statement(1)).run()
     assert [state for _, state in place.states()] == ["ready", "held"]
