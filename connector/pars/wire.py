@@ -132,6 +132,7 @@ class JsonWords(Frozen):
     taken: Guess[Words] = ("Completed", "Pending")
     accepted: Words = ("Accepted",)
     rejected: Words = ("Rejected",)
+    deleted: Guess[Words] = ("Deleted",)
 
 
 class MatchWords(Frozen):

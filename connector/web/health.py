@@ -42,7 +42,8 @@ def readiness(store: Store) -> list[str]:
 
 
 def _open(session: Session, table: type[Row]) -> list[Row]:
-    return list(session.exec(select(table).where(table.circuit == "open")).all())
+    """Stopped, or on trial: a code outlives the stop until what made it stop has worked again."""
+    return list(session.exec(select(table).where(table.code != "")).all())
 
 
 def exposition(store: Store) -> bytes:

@@ -77,7 +77,7 @@ def test_it_answers_on_loopback_only_and_on_a_free_port(health: HealthServer, co
 
 def test_a_taken_port_is_said_in_one_line(store: Store, config: Config, health: HealthServer) -> None:
     taken = config.model_copy(update={"web": config.web.model_copy(update={"port": health.port})})
-    with pytest.raises(NeedsOperator, match="is not to be had") as refused:
+    with pytest.raises(NeedsOperator, match="cannot be used") as refused:
         HealthServer(store, taken).start()
     assert refused.value.exit_code == 3
 
