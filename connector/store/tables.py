@@ -65,7 +65,7 @@ class Channel(SQLModel, table=True):
 
 
 class Source(SQLModel, table=True):
-    """One LRS query with its cursor. `high_water` is server time; only the server's own clock moves it back (decision 12)."""
+    """One LRS query with its cursor: `high_water`, in server time. Only that server's clock moves it back (decision 12)."""
 
     id: str = Field(primary_key=True)  # the name in config.yaml
     fingerprint: str  # endpoint and filters: a changed one starts a new cursor
@@ -295,6 +295,7 @@ class Credit(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_credit_due", "state", "next_at"),
+        Index("ix_credit_identifier", "identifier_value", "identifier_domain"),
         Index(
             "uq_credit_live",
             "award_id",

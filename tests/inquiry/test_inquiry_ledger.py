@@ -71,7 +71,9 @@ def test_a_planted_fault_is_named(place: Middle, what: str) -> None:
 
 
 def test_credits_that_a_merge_has_doubled_are_counted(place: Middle) -> None:
-    place.sheet(ANNA | {"account": "", "username": ""}, ANNA | {"email": ""}, BORIS)
+    place.sheet(
+        ANNA | {"account": "", "username": ""}, ANNA | {"email": "", "npi": "", "state": "CA", "licence": "A1"}, BORIS
+    )
     place.post(statement(1), statement(2, actor=account("3"))).run()
     place.send().sheet(ANNA, BORIS).post(statement(3, timestamp="2026-03-11T15:00:00Z")).run()
     assert {one.what: one.count for one in ledger.prove(place.store)}["live credits that a merge has doubled"] == 1

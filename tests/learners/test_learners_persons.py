@@ -13,6 +13,7 @@ from tests.learners.middle import ANNA, BORIS, Middle, account, statement
 REUSED = BORIS | {"account": "3"}
 THREE = account("3")
 SENT = (State.READY, State.SENDING, State.PENDING, State.CONFIRMED)
+MAIL_ONLY = ANNA | {"account": "", "username": ""}
 LATER = "2026-03-11T15:00:00Z"
 
 
@@ -77,12 +78,12 @@ def test_a_credit_closed_in_favour_of_another_persons_comes_back_to_its_own(plac
 
 
 def test_the_one_left_behind_gets_his_own_back_too(place: Middle) -> None:
-    place.sheet(ANNA | {"consent": ""}, {"home_page": ANNA["home_page"], "account": "4", "consent": "yes"})
+    place.sheet(MAIL_ONLY | {"consent": ""}, {"home_page": ANNA["home_page"], "account": "4", "consent": "yes"})
     place.post(statement(1), statement(2, actor=account("4"))).run()
     place.walk(2, *SENT, attempts=1).walk(2, at_pars="yes")
     place.sheet(ANNA | {"account": "4", "username": ""}).run()
     assert [(state, reason) for state, reason, _ in seen(place)] == [("closed", "award.same"), ("confirmed", "")]
-    place.sheet(ANNA, BORIS).run()
+    place.sheet(ANNA, BORIS).post(statement(3, actor=account("4"), timestamp=LATER)).run()
     assert [state for state, _, _ in seen(place)] == ["ready", "confirmed"]
 
 

@@ -353,6 +353,7 @@ def upgrade() -> None:
     with op.batch_alter_table("credit", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_credit_award_id"), ["award_id"], unique=False)
         batch_op.create_index("ix_credit_due", ["state", "next_at"], unique=False)
+        batch_op.create_index("ix_credit_identifier", ["identifier_value", "identifier_domain"], unique=False)
         batch_op.create_index(batch_op.f("ix_credit_record_id"), ["record_id"], unique=False)
         batch_op.create_index(
             "uq_credit_live",
