@@ -65,7 +65,7 @@ class Channel(SQLModel, table=True):
 
 
 class Source(SQLModel, table=True):
-    """One LRS query with its cursor: `high_water`, in server time. Only that server's clock moves it back (decision 12)."""
+    """One LRS query with its cursor; only the server's own clock moves `high_water` back (decision 12)."""
 
     id: str = Field(primary_key=True)  # the name in config.yaml
     fingerprint: str  # endpoint and filters: a changed one starts a new cursor
