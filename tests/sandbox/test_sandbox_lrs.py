@@ -63,6 +63,10 @@ def lrs() -> Iterator[Reader]:
         reader.http.close()
 
 
+SOMEBODY = "0b0f4f0e-5a3e-4b8a-9d53-6f0f6f3a1c11"
+"""A statement id that is nobody's."""
+
+
 def statement(**changes: Any) -> dict[str, Any]:
     return {
         "actor": {"account": {"homePage": "https://lms.example.org", "name": "3"}},
@@ -302,8 +306,8 @@ def test_a_reference_to_a_matching_statement_matches_too(lrs: Reader) -> None:
         {"agent": "ana"},
         {"format": "pretty"},
         {"statementId": "12345"},
-        {"statementId": str(uuid.uuid4()), "limit": "1"},
-        {"statementId": str(uuid.uuid4()), "voidedStatementId": str(uuid.uuid4())},
+        {"statementId": SOMEBODY, "limit": "1"},
+        {"statementId": SOMEBODY, "voidedStatementId": SOMEBODY},
     ],
     ids=str,
 )
