@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from sqlmodel import select
 
 from connector.config import Config, ProviderConfig
-from connector.errors import ConfigError
+from connector.errors import ConfigError, ConnectorError
 from connector.store.session import Store
 from connector.store.tables import Award, Provider, Record
 
@@ -16,10 +16,14 @@ from connector.store.tables import Award, Provider, Record
 def open_store(config: Config) -> Store:
     """Raises ConfigError when the store belongs to another environment, or its REMS key is gone."""
     store = Store(config.store.url)
-    store.upgrade()
-    for provider in config.providers:
-        _claim(store, config, provider)
-    _check_rems_key(store, config)
+    try:
+        store.upgrade()
+        for provider in config.providers:
+            _claim(store, config, provider)
+        _check_rems_key(store, config)
+    except ConnectorError:
+        store.dispose()
+        raise
     return store
 
 
