@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from connector.config import ChannelKind, Config, ProviderConfig
-from connector.errors import ConnectorError
+from connector.errors import ConfigError, ConnectorError
 from connector.pars.client import ParsClient
 from connector.pars.exchange import Credentials
 from connector.pars.wire import JsonWire, Wire, XmlWire
@@ -61,6 +61,15 @@ def open_client(config: Config, provider: ProviderConfig, kind: ChannelKind) -> 
         read=config.pars.timeout.total_seconds(),
         ca_bundle=str(bundle) if bundle else "",
     )
+
+
+def client_of(store: Store, config: Config, provider: ProviderConfig, channel: Channel) -> ParsClient | None:
+    """The open carrier; None when a secret or an address is missing, which stops the channel."""
+    try:
+        return open_client(config, provider, provider.channel)
+    except ConfigError as error:
+        stop(store, config, channel.id, error)
+        return None
 
 
 def row_of(store: Store, provider: ProviderConfig) -> Channel:

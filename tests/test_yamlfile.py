@@ -15,8 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from connector import yamlfile
 from connector.errors import ConfigError, MappingError
 
-pytestmark = pytest.mark.pure
-
 
 def value(text: str) -> Any:
     return yamlfile.read_text("f.yaml", text).value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connector.config import LearnersConfig
 from connector.records import Actor, Learner, Problem
+from connector.store.people import no_consent
 
 NOT_ELIGIBLE = "learner.not_eligible"
 OTHER_PERSON = Problem(
@@ -23,7 +24,7 @@ def gate(learner: Learner, kind: str, config: LearnersConfig, *, found: bool) ->
         return [_not_found()]  # everything else is missing for the same reason
     problems = []
     if learner.consent is None or not learner.consent.given:
-        problems.append(_no_consent(withdrawn=learner.consent is not None))
+        problems.append(no_consent(withdrawn=learner.consent is not None))
     professions = config.moc_professions if kind == "moc" else config.cme_professions
     if not learner.profession:
         problems.append(_no_profession())
@@ -39,17 +40,6 @@ def _not_found() -> Problem:
         message="no learner source knows this actor",
         hint="add the learner to a source, or link the actor to a learner",
         who=Actor.COORDINATOR,
-    )
-
-
-def _no_consent(*, withdrawn: bool) -> Problem:
-    message = "the permission to report was refused or withdrawn" if withdrawn else "no permission to report is on file"
-    return Problem(
-        code="learner.no_consent",
-        field="consent",
-        message=message,
-        hint="ACCME requires the learner's permission: ask for it, then record it in the learner source",
-        who=Actor.LEARNER,
     )
 
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, or_, select
 
 from connector import channels
 from connector.config import Config, ProviderConfig
-from connector.errors import ConfigError, NeedsOperator, RetryLater
+from connector.errors import NeedsOperator, RetryLater
 from connector.pars.client import ParsClient
 from connector.pars.exchange import Unclear
 from connector.pars.lookup import Seen, look
@@ -58,10 +58,8 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
     channel = channels.row_of(store, provider)
     if channel.circuit == "open":
         return  # submission probes it, whether it has something to send or not
-    try:
-        client = channels.open_client(config, provider, provider.channel)
-    except ConfigError as error:
-        channels.stop(store, config, channel.id, error)
+    client = channels.client_of(store, config, provider, channel)
+    if client is None:
         return
     with client:
         for credit_id in due:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Session, col, select
 
-from connector.records import BirthDay, Consent, Learner, LicenceNumber, PersonName
+from connector.records import Actor, BirthDay, Consent, Learner, LicenceNumber, PersonName, Problem
 from connector.store.tables import ConsentRow, LearnerFix, LearnerRow
 
 
@@ -30,3 +30,15 @@ def newest_consent(session: Session, row: LearnerRow) -> Consent | None:
     newest = select(ConsentRow).where(ConsentRow.learner_id == row.id).order_by(col(ConsentRow.id).desc()).limit(1)
     kept = session.exec(newest).first()
     return Consent(given=kept.given, at=kept.at, origin=kept.origin) if kept else None
+
+
+def no_consent(*, withdrawn: bool) -> Problem:
+    """What a missing permission is called, wherever it is found."""
+    message = "the permission to report was refused or withdrawn" if withdrawn else "no permission to report is on file"
+    return Problem(
+        code="learner.no_consent",
+        field="consent",
+        message=message,
+        hint="ACCME requires the learner's permission: ask for it, then record it in the learner source",
+        who=Actor.LEARNER,
+    )

@@ -12,12 +12,12 @@ from sqlmodel.sql.expression import SelectOfScalar
 from connector.config import Config
 from connector.pars.exchange import CannotSend, LearnerQuery, Unclear
 from connector.pars.lookup import Seen, look
-from connector.records import Actor, Problem, Verdict
+from connector.records import Problem, Verdict
 from connector.store import elsewhere
 from connector.store.circuit import back_off
 from connector.store.leases import free
 from connector.store.moves import move, note, settle
-from connector.store.people import as_learner, newest_consent
+from connector.store.people import as_learner, newest_consent, no_consent
 from connector.store.session import Store
 from connector.store.states import PARKED, State
 from connector.store.tables import Award, Credit, LearnerRow, Record
@@ -26,13 +26,6 @@ from connector.store.views import as_record_credit, compared, learner_query
 from connector.submission.assemble import assemble, snapshot
 from connector.submission.web_service import Answer, Claim, Desk, carry, claim, keep, lock_record, pause, still_mine
 
-NO_CONSENT = Problem(
-    code="learner.no_consent",
-    field="consent",
-    message="the permission to report was refused or withdrawn",
-    hint="ACCME requires the learner's permission: ask for it, then record it in the learner source",
-    who=Actor.LEARNER,
-)
 HELD_AGAIN = timedelta(hours=1)
 _CHANCE = SystemRandom()
 LONGEST_DOUBT = timedelta(days=1)  # two questions `pars.settle` apart end a doubt; one that lasts is not waited for
@@ -163,9 +156,10 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
         if record is None or not credits_ or session.exec(waiting).first() is not None:
             return None
         if record.kind != "rems" and _is_withdrawn(session, record):
-            _hold(session, credits_, [NO_CONSENT], None, now)
+            refused = no_consent(withdrawn=True)
+            _hold(session, credits_, [refused], None, now)
             for credit in credits_:
-                credit.gate = [*credit.gate, NO_CONSENT.model_dump(mode="json")]  # until the learners room knows better
+                credit.gate = [*credit.gate, refused.model_dump(mode="json")]  # until the learners room knows better
             return None
         learner_record = assemble(session, desk.config, record, credits_, "add")
         try:

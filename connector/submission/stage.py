@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from connector import channels
 from connector.config import Config, ProviderConfig
-from connector.errors import ConfigError, NeedsOperator, RetryLater
+from connector.errors import NeedsOperator, RetryLater
 from connector.pars.exchange import Unclear
 from connector.records import Counts
 from connector.store import circuit, poison
@@ -37,10 +37,8 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
     going, coming = _due(store, provider)
     if not (going or coming or channel.circuit == "open"):
         return
-    try:
-        client = channels.open_client(config, provider, provider.channel)
-    except ConfigError as error:
-        channels.stop(store, config, channel.id, error)
+    client = channels.client_of(store, config, provider, channel)
+    if client is None:
         return
     with client:
         desk = Desk(store, config, client, channel.id, provider.id, provider.channel, counts, bool(channel.code))

@@ -18,8 +18,6 @@ from connector.lrs.client import Query
 from connector.lrs.statement import read
 from tests.collection.model import MS, ModelLrs
 
-pytestmark = pytest.mark.pure
-
 T = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 DAYS = timedelta(days=30)

@@ -16,8 +16,6 @@ from connector.learners import credit_id as ids
 from connector.learners import fields
 from connector.pars import identifiers
 
-pytestmark = pytest.mark.pure
-
 DOMAIN = "example.org"
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(["", ",", '","', "-2", "\n"])
 FACTS = st.tuples(WORDS, st.tuples(WORDS, WORDS, WORDS), WORDS, st.integers(1, 12))

@@ -12,8 +12,6 @@ from connector.learners.eligibility import gate
 from connector.learners.fields import birth_day, consent, ids, learner
 from connector.records import BirthDay, Consent, Learner, RemsAnswers
 
-pytestmark = pytest.mark.pure
-
 
 @pytest.mark.parametrize(
     ("text", "kept"),

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from connector.lrs import slices
 from connector.lrs.slices import UnreadablePageError, elements, split
 
-pytestmark = pytest.mark.pure
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

@@ -17,8 +17,6 @@ from connector.lrs.statement import VOIDED, read, typed
 from connector.records import Problem
 from tests.lrs.samples import INFO, SITE, moodle, raw, voiding
 
-pytestmark = pytest.mark.pure
-
 
 def problem_of(statement: Any) -> str:
     found = read(statement if isinstance(statement, bytes) else raw(statement), "campus").problem

@@ -18,8 +18,6 @@ from connector.mapping.paths import Nothing, read_path
 from connector.mapping.patterns import read_pattern
 from connector.mapping.short_names import ACTIVITY_TYPES, VERBS
 
-pytestmark = pytest.mark.pure
-
 
 def holds(document: Any, **test: Any) -> bool:
     return Condition.model_validate({"path": "a.b", **test}).holds(document)

@@ -19,8 +19,6 @@ from connector.mapping.loader import ActiveRule, Defaults, Ruleset
 from connector.mapping.rule_tests import as_statement
 from connector.records import Actor, Completion, Ignored, Problem
 
-pytestmark = pytest.mark.pure
-
 
 def test_a_completion_with_all_that_the_rule_says() -> None:
     credits_ = """

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from connector.mapping import civil_date, functions
 
-pytestmark = pytest.mark.pure
-
 
 def test_examples_in_the_docstrings() -> None:
     for module in (functions, civil_date):

@@ -10,8 +10,6 @@ import pytest
 from connector.errors import MappingError
 from connector.mapping.loader import Defaults, from_texts, lint, load
 
-pytestmark = pytest.mark.pure
-
 
 def codes(file: str, defaults: Defaults | None = None) -> list[str]:
     return [finding.code for finding in make.refused(file, defaults)]

@@ -18,8 +18,6 @@ from connector.validation.activity_checks import Activity
 from connector.validation.checks import Case, Sibling
 from connector.validation.stage import stops
 
-pytestmark = pytest.mark.pure
-
 DAY, TODAY = date(2026, 3, 10), date(2026, 3, 12)
 NPI = LicenceNumber("1234567893")
 
