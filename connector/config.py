@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, SecretStr, Tag, model_validator
 
 from connector import yamlfile
 from connector.errors import ConfigError
@@ -96,10 +96,41 @@ class Secret(Frozen):
 
 
 class Login(Frozen):
-    """Basic authentication at an LRS."""
+    """Basic authentication."""
 
     user: str
     password: Secret
+
+
+class OAuth2(Frozen):
+    """OAuth 2 client credentials (RFC 6749, 4.4): a token from `token_url` in place of a user and password."""
+
+    token_url: Annotated[str, AfterValidator(web_address)]
+    client_id: str
+    client_secret: Secret
+    scope: str = ""
+
+
+def _which_login(value: Any) -> str:
+    return "oauth2" if isinstance(value, OAuth2) or (isinstance(value, dict) and "token_url" in value) else "basic"
+
+
+def _which_header(value: Any) -> str:
+    return "secret" if isinstance(value, dict | Frozen) else "text"
+
+
+HeaderValue = Annotated[Annotated[str, Tag("text")] | Annotated[Secret, Tag("secret")], Discriminator(_which_header)]
+
+
+class MoodleConfig(Frozen):
+    """The web service of the Moodle site behind a source, and how its plugin names learners."""
+
+    site: Annotated[str, AfterValidator(web_address)]  # wwwroot, as it stands in the statements
+    token: Secret
+    actor: Literal["id", "username", "email"] = "id"
+    home_page: str = ""  # of account names, where the plugin names another than the site
+    timeout: Duration = timedelta(seconds=60)
+    ca_bundle: Path | None = None
 
 
 class ParsLogin(Frozen):
@@ -126,6 +157,9 @@ class ProviderConfig(Frozen):
     credentials: ParsLogin
     identifier_order: tuple[Literal["NPI", "state"], ...] = ("NPI", "state")
     activities: Path | None = None
+    send: Literal["on", "off"] = "on"
+    release: Literal["automatic", "manual"] = "automatic"
+    send_after: Duration = timedelta(0)
 
 
 class SourceConfig(Frozen):
@@ -134,7 +168,9 @@ class SourceConfig(Frozen):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
     endpoint: Annotated[str, AfterValidator(web_address)]
     product: quirks.Product = "other"  # its known needs become the defaults below
-    login: Login
+    login: Annotated[Annotated[Login, Tag("basic")] | Annotated[OAuth2, Tag("oauth2")], Discriminator(_which_login)]
+    headers: dict[str, HeaderValue] = Field(default_factory=dict)
+    proxy: Secret | None = None  # an address that may hold a password
     version: Literal["1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0"] = "1.0.3"
     cursor_field: Literal["stored", "timestamp"] = "stored"
     overlap: Duration = timedelta(seconds=120)
@@ -145,13 +181,36 @@ class SourceConfig(Frozen):
     start_from: Annotated[date | Literal["now", "everything"], BeforeValidator(start)] = "now"
     zone: Zone | None = None
     registration: Literal["session", "enrolment"] = "enrolment"
+    groups: Literal["hold", "fan_out"] = "hold"
+    rewrite_more: bool = False
     ca_bundle: Path | None = None
     timeout: Duration = timedelta(seconds=60)
+    moodle: MoodleConfig | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _as_the_product_needs(cls, said: Any) -> Any:
         return quirks.defaults(said) if isinstance(said, dict) else said
+
+
+class InletConfig(Frozen):
+    """A sender that posts its statements to the connector itself, known by its user."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+    inlet: Login
+    zone: Zone | None = None
+    registration: Literal["session", "enrolment"] = "enrolment"
+    groups: Literal["hold", "fan_out"] = "hold"
+    moodle: MoodleConfig | None = None
+
+
+def _which_source(value: Any) -> str:
+    return "inlet" if isinstance(value, InletConfig) or (isinstance(value, dict) and "inlet" in value) else "lrs"
+
+
+AnySource = SourceConfig | InletConfig
+SHEET = "sheet"
+"""The source of statements that `completions import` writes: no entry of config.yaml may have its name."""
 
 
 class CsvSource(Frozen):
@@ -226,11 +285,20 @@ class ScheduleConfig(Frozen):
     reconciliation: Duration = timedelta(seconds=30)
 
 
+class Tls(Frozen):
+    """The connector's own certificate."""
+
+    certificate: Path
+    key: Path
+
+
 class WebConfig(Frozen):
-    """Health and metrics, on loopback."""
+    """Health, metrics and the inlet, on loopback."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8417
+    tls: Tls | None = None
+    behind_proxy: bool = False
 
 
 class LogConfig(Frozen):
@@ -244,7 +312,16 @@ class Config(Frozen):
     """The whole of config.yaml."""
 
     providers: Annotated[tuple[ProviderConfig, ...], AfterValidator(some)]
-    sources: Annotated[tuple[SourceConfig, ...], AfterValidator(some)]
+    sources: Annotated[
+        tuple[
+            Annotated[
+                Annotated[SourceConfig, Tag("lrs")] | Annotated[InletConfig, Tag("inlet")],
+                Discriminator(_which_source),
+            ],
+            ...,
+        ],
+        AfterValidator(some),
+    ]
     mappings: Path = Path("mappings")
     learners: LearnersConfig = LearnersConfig()
     pars: ParsConfig = ParsConfig()
@@ -264,12 +341,24 @@ class Config(Frozen):
         ):
             if len(set(names)) < len(names):
                 raise ValueError(f"two entries share one {what}")
+        if any(source.name == SHEET for source in self.sources):
+            raise ValueError(f"no source may be called {SHEET}: imported completions are")
         return self
+
+    @property
+    def polled(self) -> tuple[SourceConfig, ...]:
+        """The LRSs that are asked."""
+        return tuple(source for source in self.sources if isinstance(source, SourceConfig))
+
+    @property
+    def inlets(self) -> tuple[InletConfig, ...]:
+        """The senders that come by themselves."""
+        return tuple(source for source in self.sources if isinstance(source, InletConfig))
 
     def provider(self, provider_id: str) -> ProviderConfig:
         return next(provider for provider in self.providers if provider.id == provider_id)
 
-    def zone_of(self, provider: ProviderConfig, source: SourceConfig | None) -> ZoneInfo:
+    def zone_of(self, provider: ProviderConfig, source: AnySource | None) -> ZoneInfo:
         return ZoneInfo((source.zone if source else None) or provider.zone)
 
 

@@ -39,7 +39,7 @@ class Daemon:
         self._busy = 0
         self._quiet = threading.Condition()
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(len(config.sources) + 3)},
+            executors={"default": ThreadPoolExecutor(len(config.polled) + 3)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             timezone=UTC,
         )
@@ -48,7 +48,7 @@ class Daemon:
     def start(self) -> None:
         self._scheduler.add_listener(_say_job_trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         schedule = self._config.schedule
-        for source in self._config.sources:
+        for source in self._config.polled:
             collect = partial(pipeline.collect, self._store, self._config, source)
             self._every(source.every, f"collection:{source.name}", collect)
         self._every(schedule.digest, "digest", self._stages(*DIGEST))

@@ -63,7 +63,7 @@ def run(store: Store, config: Config, names: Iterable[str] = STAGES, tell: Tell 
 
 
 def _collect_all(store: Store, config: Config, tell: Tell) -> Counts:
-    return sum((collect(store, config, source, tell) for source in config.sources), Counts())
+    return sum((collect(store, config, source, tell) for source in config.polled), Counts())
 
 
 def collect(store: Store, config: Config, source: SourceConfig, tell: Tell = _silent) -> Counts:

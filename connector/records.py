@@ -119,11 +119,18 @@ class Completion(Frozen):
     rule_hash: str
     provider: str
     activity_id: str
-    completed_on: date
+    completed_on: date | None  # None: open, Moodle is asked before the award is made
     zone: str
     per: str = ""  # what makes two awards of one learner and activity different: a date, a session, a registration
     credits: tuple[CreditOffer, ...]
     rems: RemsAnswers | None = None
+
+    @property
+    def day(self) -> date:
+        """The completion date. Raises ValueError while it is open: nothing is made of such a completion."""
+        if self.completed_on is None:
+            raise ValueError("the completion date is still open")
+        return self.completed_on
 
 
 class Ignored(Frozen):

@@ -45,7 +45,7 @@ Progress = Callable[[Counts], None]
 def run(store: Store, config: Config) -> Counts:
     """Read every source once, one after the other; a source that fails does not keep the others from being read."""
     counts, unexpected = Counts(), None
-    for source in config.sources:
+    for source in config.polled:
         try:
             counts += collect(store, config, source)
         except Exception as error:

@@ -30,7 +30,7 @@ class Checked(Frozen):
 
 def lrs(config: Config, _store: Store) -> Iterator[Checked]:
     """Each source: reachable, credentials taken, which xAPI versions it names."""
-    for source in config.sources:
+    for source in config.polled:
         yield _try(f"source {source.name}", partial(_about, source))
 
 

@@ -113,7 +113,7 @@ def _open(
         anchor=evidence.actor_key,
         rule=completion.rule,
         rule_hash=completion.rule_hash,
-        completed_on=completion.completed_on,
+        completed_on=completion.day,
         stored=statement.stored or statement.received_at,
         rems=completion.rems.model_dump(mode="json") if completion.rems else None,
         opened_at=opening.now,

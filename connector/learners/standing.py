@@ -140,7 +140,7 @@ def _grounds(session: Session, awards: Iterable[Award]) -> list[Ground]:
 def _ground(row: EvidenceRow, timestamp: datetime | None, statement_id: str) -> Ground:
     completion = Completion.model_validate(row.completion)
     moment = timestamp.isoformat() if timestamp else "~"
-    return Ground(completion, row.standing, (completion.completed_on, moment, completion.rule, statement_id))
+    return Ground(completion, row.standing, (completion.day, moment, completion.rule, statement_id))
 
 
 def _offers(grounds: Iterable[Ground]) -> Offers:
@@ -215,7 +215,7 @@ def _take_terms(session: Session, opening: Opening, award: Award, first: Complet
     rows = credits_of(session, [award])
     if not all(_is_free(row) for row in rows):
         return False
-    terms = (first.completed_on, first.rule, first.rule_hash)
+    terms = (first.day, first.rule, first.rule_hash)
     differs = terms != (award.completed_on, award.rule, award.rule_hash)
     award.completed_on, award.rule, award.rule_hash = terms
     session.add(award)

@@ -78,6 +78,9 @@ class Source(SQLModel, table=True):
     next_at: datetime | None = _when()
     next_sweep_at: datetime | None = _when()
     last_success_at: datetime | None = _when()
+    last_news_at: datetime | None = _when()  # when it last had a statement that was new
+    longest_quiet_s: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # between two such moments
+    quiet_said_at: datetime | None = _when()  # the alarm was given, and nothing has come since
     lease_owner: str = ""
     lease_until: datetime | None = _when()
 
@@ -93,6 +96,7 @@ class StatementRow(SQLModel, table=True):
     stored: datetime | None = _when()
     timestamp: datetime | None = _when()
     actor_key: str = Field(default="", index=True)
+    members: list[str] | None = _json()  # the actor keys of a group that is fanned out
     verb: str = ""
     object_id: str = ""
     registration: str = ""
@@ -132,6 +136,7 @@ class EvidenceRow(SQLModel, table=True):
     completion: dict[str, Any] | None = _json()  # records.Completion
     award_id: int | None = Field(default=None, foreign_key="award.id", index=True)
     standing: bool = True  # False once voided
+    next_at: datetime | None = _when()  # its date is open: when Moodle is asked again
 
     __table_args__ = (
         UniqueConstraint("statement_pk", "rule", "actor_key"),
@@ -333,6 +338,35 @@ class SubmissionCredit(SQLModel, table=True):
     credit_pk: int = Field(primary_key=True, foreign_key="credit.id", index=True)
     verdict: str = ""
     code: str = ""
+
+
+class Reported(SQLModel, table=True):
+    """A row of a sheet that PARS already has: what it reports is never sent again (`baseline import`)."""
+
+    id: int = Field(default=None, primary_key=True)
+    provider_id: str = Field(foreign_key="provider.id")
+    activity_id: str
+    completed_on: date
+    kind: str  # cme | moc
+    board: str = ""
+    ids: dict[str, str] = Field(default_factory=dict, sa_type=JSON, repr=False)  # domain -> value
+    given_name: str = Field(default="", repr=False)
+    family_name: str = Field(default="", repr=False)
+    birth_day: str = Field(default="", repr=False)
+    origin: str  # file and line
+    digest: str = Field(unique=True)  # the same row of another file is the same report
+    imported_at: datetime | None = _when()
+
+    __table_args__ = (Index("ix_reported_activity", "provider_id", "activity_id"),)
+
+
+class Release(SQLModel, table=True):
+    """A person has looked at an activity's first records (`release: manual`)."""
+
+    provider_id: str = Field(primary_key=True, foreign_key="provider.id")
+    activity_id: str = Field(primary_key=True)
+    by: str
+    at: datetime | None = _when()
 
 
 class MappingVersion(SQLModel, table=True):
