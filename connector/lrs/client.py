@@ -40,14 +40,16 @@ class MoreExpired(RetryLater):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for. `since` counts in the LRS's own field, stored or (some) timestamp."""
+    """What is asked for. `since` and `until` count in the LRS's own field, stored or (some) timestamp."""
 
     since: datetime | None
     limit: int
+    until: datetime | None = None
 
     def params(self) -> dict[str, str]:
         asked = {"limit": str(self.limit), "ascending": "true", "format": "exact"}
-        return asked | ({"since": moments.render(self.since)} if self.since else {})
+        window = {"since": self.since, "until": self.until}
+        return asked | {name: moments.render(moment) for name, moment in window.items() if moment}
 
 
 @dataclass(frozen=True, slots=True)
