@@ -61,6 +61,7 @@ class Actor(StrEnum):
     COORDINATOR = "coordinator"
     ADMINISTRATOR = "administrator"
     OPERATOR = "operator"
+    NOBODY = "nobody"  # it solves itself with time
 
 
 class Problem(Frozen):

@@ -13,7 +13,7 @@ from connector.config import Config
 from connector.pars.exchange import CannotSend, LearnerQuery, Unclear
 from connector.pars.lookup import Seen, look
 from connector.records import Problem, Verdict
-from connector.store import elsewhere
+from connector.store import elsewhere, releases
 from connector.store.circuit import back_off
 from connector.store.leases import free
 from connector.store.moves import move, note, settle
@@ -155,6 +155,9 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
         waiting = _waiting(now).where(Credit.record_id == record_id)
         if record is None or not credits_ or session.exec(waiting).first() is not None:
             return None
+        if held_back := _not_released(session, desk, record):
+            _hold(session, credits_, [held_back], None, now)
+            return None
         if record.kind != "rems" and _is_withdrawn(session, record):
             refused = no_consent(withdrawn=True)
             _hold(session, credits_, [refused], None, now)
@@ -173,6 +176,16 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
             credit.at_pars, credit.channel_id, credit.sent_as = "unknown", desk.channel_id, identity
             credit.first_sent_at = credit.first_sent_at or now
         return claim(session, desk, "add", payload, credits_, now)
+
+
+def _not_released(session: Session, desk: Desk, record: Record) -> Problem | None:
+    """`release: manual` may have been written into the file after this record had passed its gates."""
+    if desk.config.provider(record.provider_id).release == "automatic":
+        return None
+    award = session.get_one(Award, record.award_id)
+    if releases.is_released(session, award.provider_id, award.activity_id):
+        return None
+    return releases.problem(award.activity_id)
 
 
 def _is_withdrawn(session: Session, record: Record) -> bool:

@@ -17,7 +17,7 @@ from connector.store import circuit, poison
 from connector.store.session import Store, StoreUnavailable
 from connector.store.states import State
 from connector.store.tables import Channel, Credit
-from connector.submission import adds, deletes, wishes
+from connector.submission import adds, deletes, send_off, wishes
 from connector.submission.web_service import Answer, Desk
 
 _TO_LEAVE = (State.READY, State.WITHDRAWING)
@@ -31,6 +31,9 @@ def run(store: Store, config: Config) -> Counts:
 def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts) -> None:
     wishes.carry_out(store, config, provider.id, counts)
     adds.delay_rems(store, config, provider.id)
+    if provider.send == "off":
+        send_off.say_daily(store, provider)
+        return
     channel = channels.row_of(store, provider)
     if not circuit.is_closed(channel, datetime.now(UTC)):
         return

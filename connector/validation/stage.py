@@ -11,7 +11,7 @@ from sqlmodel import Session, col, or_, select
 from connector.config import Config, ValidationConfig
 from connector.pars.vocabulary import JOURNAL_FORMAT
 from connector.records import Counts, Identifier, Learner, Problem, RemsAnswers
-from connector.store import poison
+from connector.store import poison, releases
 from connector.store.moves import move
 from connector.store.people import as_learner
 from connector.store.session import Store
@@ -19,7 +19,7 @@ from connector.store.states import LIVE, State
 from connector.store.tables import ActivityRow, Award, Credit, LearnerRow
 from connector.store.unmatched import arose, solved
 from connector.store.views import as_record_credit
-from connector.validation import activity_checks, checks, people
+from connector.validation import activity_checks, checks, going_live, people
 
 BATCH = 200
 NOT_FOUND = "learner.not_found"
@@ -67,12 +67,13 @@ def _judge(
         problems += _problems(session, config, credit, award, learner, now)
         thing = people.thing(award, credit, _identifier(config, credit, learner))
         problems += people.check(thing, award.learner_id, reported)
+        problems += _going_live(session, config, award, now)
         if not credit.attempts:  # after PARS's own "no match", only PARS says that it is solved
             solved(session, credit, award, now=now)
     held = [problem for problem in problems if stops(problem, config.validation)]
     credit.problems = [problem.model_dump(mode="json") for problem in problems]
     if held:
-        _hold(session, credit, award, held, now + config.validation.recheck, now)
+        _hold(session, credit, award, held, _again(config, award, now), now)
         counts["held"] += 1
         return
     chosen = _identifier(config, credit, learner)
@@ -80,6 +81,25 @@ def _judge(
     move(session, credit, State.READY, now=now, by="validation")
     people.remember(people.thing(award, credit, chosen), award.learner_id, reported)
     counts["ready"] += 1
+
+
+def _going_live(session: Session, config: Config, award: Award, now: datetime) -> list[Problem]:
+    found = going_live.wait_until(_leaves_at(config, award, now), now)
+    manual = config.provider(award.provider_id).release == "manual"
+    if manual and not releases.is_released(session, award.provider_id, award.activity_id):
+        found.append(releases.problem(award.activity_id))
+    return found
+
+
+def _leaves_at(config: Config, award: Award, now: datetime) -> datetime:
+    """The earliest moment at which `send_after` lets the award's credits go."""
+    return (award.stored or now) + config.provider(award.provider_id).send_after
+
+
+def _again(config: Config, award: Award, now: datetime) -> datetime:
+    """When a held credit is judged again: sooner where only time has to pass."""
+    leaves_at, recheck = _leaves_at(config, award, now), now + config.validation.recheck
+    return min(leaves_at, recheck) if leaves_at > now else recheck
 
 
 def stops(problem: Problem, config: ValidationConfig) -> bool:

@@ -1,0 +1,37 @@
+"""`send: off`: nothing leaves, and once a day the log says what would have gone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlmodel import col, func, select
+
+from connector.config import ProviderConfig
+from connector.logs import log
+from connector.store.session import Store
+from connector.store.states import State
+from connector.store.tables import Award, Credit, Event
+
+EVERY = timedelta(days=1)
+SAID = "send off"
+
+
+def say_daily(store: Store, provider: ProviderConfig) -> None:
+    """Credits by activity, and withdrawals, that wait for `send: on`."""
+    now = datetime.now(UTC)
+    with store.writing() as session:
+        said = select(Event.id).where(Event.subject == "provider", Event.subject_id == provider.id)
+        if session.exec(said.where(Event.what == SAID, col(Event.at) > now - EVERY).limit(1)).first() is not None:
+            return
+        mine = select(func.count()).select_from(Credit).where(Credit.provider_id == provider.id)
+        deletes = session.exec(mine.where(Credit.state == State.WITHDRAWING)).one()
+        ready = select(Award.activity_id, func.count()).join(Credit, col(Credit.award_id) == col(Award.id))
+        ready = ready.where(Credit.provider_id == provider.id, Credit.state == State.READY, Credit.wanted == "present")
+        adds = dict(session.exec(ready.group_by(col(Award.activity_id))).all())
+        session.add(Event(at=now, subject="provider", subject_id=provider.id, what=SAID, by="submission"))
+    log.info(
+        "send.off",
+        provider=provider.id,
+        counts={**adds, "add": sum(adds.values()), "delete": deletes},
+        hint="these would have gone; set the provider's `send: on`",
+    )
