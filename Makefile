@@ -15,6 +15,7 @@ demo: .venv/run ## rehearse the whole job on invented data
 
 test: .venv/dev ## every test, with branch coverage of the pure parts
 	@$(BIN)/python -m tests.ralph.install
+	@$(BIN)/python -m tests.learning_locker.install
 	@$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: .venv/dev ## format, lint, types and who may import whom

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from datetime import date, timedelta
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, SecretStr, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from connector import yamlfile
 from connector.errors import ConfigError
@@ -54,6 +56,16 @@ def start(value: Any) -> Any:
         return date.fromisoformat(str(value))
     except ValueError:
         raise ValueError("must be now, everything or a date such as 2026-07-01") from None
+
+
+def own_headers(value: dict[str, Any]) -> dict[str, Any]:
+    """Headers that the connector sets itself are not for the file: a second one would win at some servers."""
+    taken = {"authorization", "proxy-authorization", "host", "x-experience-api-version", "accept", "accept-encoding"}
+    taken |= {"connection", "content-length", "transfer-encoding"}
+    for name in value:
+        if name.lower() in taken or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ValueError(f"{name[:40]!r} is no header of your own: the connector sets it, or it is no name at all")
+    return value
 
 
 def some(entries: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -169,7 +181,7 @@ class SourceConfig(Frozen):
     endpoint: Annotated[str, AfterValidator(web_address)]
     product: quirks.Product = "other"  # its known needs become the defaults below
     login: Annotated[Annotated[Login, Tag("basic")] | Annotated[OAuth2, Tag("oauth2")], Discriminator(_which_login)]
-    headers: dict[str, HeaderValue] = Field(default_factory=dict)
+    headers: Annotated[dict[str, HeaderValue], AfterValidator(own_headers)] = Field(default_factory=dict)
     proxy: Secret | None = None  # an address that may hold a password
     version: Literal["1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0"] = "1.0.3"
     cursor_field: Literal["stored", "timestamp"] = "stored"
@@ -300,6 +312,13 @@ class WebConfig(Frozen):
     tls: Tls | None = None
     behind_proxy: bool = False
 
+    @property
+    def is_loopback(self) -> bool:
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
 
 class LogConfig(Frozen):
     """How the log is written."""
@@ -341,8 +360,21 @@ class Config(Frozen):
         ):
             if len(set(names)) < len(names):
                 raise ValueError(f"two entries share one {what}")
+        users = [source.inlet.user for source in self.inlets]
+        if len(set(users)) < len(users):
+            raise ValueError("two inlets share one user: nobody could tell their senders apart")
         if any(source.name == SHEET for source in self.sources):
             raise ValueError(f"no source may be called {SHEET}: imported completions are")
+        return self
+
+    @model_validator(mode="after")
+    def _passwords_do_not_travel_in_the_open(self) -> Config:
+        if self.inlets and not (self.web.is_loopback or self.web.tls or self.web.behind_proxy):
+            raise PydanticCustomError(
+                "config.inlet_in_the_open",
+                "with an inlet, an address that is not loopback needs `web.tls` or `web.behind_proxy: true`",
+                {"at": ("web", "host"), "hint": "docs/howto/inlet.md shows both ways"},
+            )
         return self
 
     @property

@@ -24,6 +24,7 @@ from connector.store.session import Store
 from connector.web.server import HealthServer
 
 GRACE = 7.0  # seconds for what is in flight; ten until whoever sent SIGTERM loses patience
+WATCH = timedelta(minutes=5)  # for sources that have become quiet
 DIGEST = ("mapping", "learners", "activities", "validation")
 logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a turn skipped behind a long one is no news
 
@@ -39,7 +40,7 @@ class Daemon:
         self._busy = 0
         self._quiet = threading.Condition()
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(len(config.polled) + 3)},
+            executors={"default": ThreadPoolExecutor(len(config.polled) + 4)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             timezone=UTC,
         )
@@ -49,8 +50,9 @@ class Daemon:
         self._scheduler.add_listener(_say_job_trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         schedule = self._config.schedule
         for source in self._config.polled:
-            collect = partial(pipeline.collect, self._store, self._config, source)
+            collect = partial(pipeline.collect, self._store, self._config, source, patience=source.every)
             self._every(source.every, f"collection:{source.name}", collect)
+        self._every(WATCH, "watch", partial(pipeline.watch, self._store, self._config))
         self._every(schedule.digest, "digest", self._stages(*DIGEST))
         self._every(schedule.submission, "submission", self._stages("submission"))
         self._every(schedule.reconciliation, "reconciliation", self._stages("reconciliation"))

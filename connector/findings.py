@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Finding(BaseModel):
-    """One finding; `line` and `column` count from 1, 0 means the whole file."""
+    """One finding; `line` and `column` count from 1, 0 means the whole file. `cell` is the place in a workbook: B7."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -19,11 +19,14 @@ class Finding(BaseModel):
     path: str
     line: int = 0
     column: int = 0
+    cell: str = ""
     message: str
     hint: str = ""
 
     @property
     def where(self) -> str:
+        if self.cell:
+            return f"{self.path}:{self.cell}"
         return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
 
     def __str__(self) -> str:

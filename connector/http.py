@@ -17,7 +17,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from connector.errors import InDoubt, NeedsOperator, RetryLater
 from connector.records import Reply
@@ -38,14 +38,29 @@ class HttpAnswer(Reply):
     url: str = Field(repr=False)  # its query may name a learner
 
 
+class TimedOut(RetryLater):
+    """A read whose answer did not end in time, or grew beyond MAX_BODY: a smaller question may be answered."""
+
+
 class Http:
-    """A synchronous client for one origin of trust. No redirects, no environment proxies, time-outs in seconds."""
+    """A synchronous client for one origin of trust. No redirects, no environment proxies, time-outs in seconds.
+
+    `proxy` is an address that may hold a user and password; they go to the proxy alone, and into no message.
+    """
 
     def __init__(
-        self, *, blame: str, connect: float = 10, read: float = 60, verify: str | bool = True, keep_alive: bool = True
+        self,
+        *,
+        blame: str,
+        connect: float = 10,
+        read: float = 60,
+        verify: str | bool = True,
+        keep_alive: bool = True,
+        proxy: SecretStr | None = None,
     ) -> None:
         self._blame = blame
         self._read = read
+        self._through = " through the proxy" if proxy else ""
         self._sockets: dict[str, socket.socket] = {}  # the last connection to each origin
         self._client = httpx.Client(
             headers={"Accept-Encoding": "gzip"},
@@ -53,6 +68,7 @@ class Http:
             verify=ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify,
             follow_redirects=False,
             trust_env=False,
+            proxy=self._proxy(proxy) if proxy else None,
             limits=httpx.Limits(max_keepalive_connections=None if keep_alive else 0),
         )
 
@@ -64,6 +80,8 @@ class Http:
             return self._send(method, url, headers, params, body)
         except _NOT_CONNECTED as error:
             raise self._unreachable(url, error) from None
+        except (httpx.ReadTimeout, _TooLarge) as error:
+            raise TimedOut(*self._no_answer(url, error)) from None
         except httpx.RequestError as error:
             raise RetryLater(*self._no_answer(url, error)) from None
 
@@ -93,6 +111,10 @@ class Http:
                 data = _bounded(response)
         except _NOT_FORMED as error:
             raise self._not_formed(error) from None
+        except httpx.ProxyError as error:
+            if str(error).startswith("407"):  # no tunnel: said as a proxy says it where none is needed
+                return HttpAnswer(status=407, content_type="", body=b"", retry_after=None, headers={}, url=url)
+            raise
         return HttpAnswer(
             status=response.status_code,
             content_type=response.headers.get("content-type", ""),
@@ -101,6 +123,15 @@ class Http:
             headers={name.lower(): value for name, value in response.headers.items()},
             url=str(response.url),
         )
+
+    def _proxy(self, address: SecretStr) -> httpx.Proxy:
+        try:
+            proxy = httpx.Proxy(address.get_secret_value())
+            if proxy.url.scheme not in ("http", "https") or not proxy.url.host:
+                raise httpx.UnsupportedProtocol("")
+        except (*_NOT_FORMED, ValueError) as error:
+            raise self._not_formed(error) from None
+        return proxy
 
     @contextlib.contextmanager
     def _deadline(self, url: str) -> Iterator[Callable[[str, dict[str, Any]], None]]:
@@ -118,7 +149,7 @@ class Http:
                 _shut(connection)
 
         def trace(event: str, info: dict[str, Any]) -> None:
-            if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            if event in _CONNECTED:
                 self._sockets[origin] = info["return_value"].get_extra_info("socket")
                 if over.is_set():
                     hang_up()
@@ -134,7 +165,7 @@ class Http:
     def _not_formed(self, error: Exception) -> NeedsOperator:
         return NeedsOperator(
             f"{self._blame}.malformed",
-            f"no request can be made of this address and these credentials: {type(error).__name__}",
+            f"no request can be made of this address, proxy and credentials: {type(error).__name__}",
             "check them for spaces and line feeds",
         )
 
@@ -150,7 +181,9 @@ class Http:
                 "put the CA's certificate into `ca_bundle`, or mend the server's certificate",
             )
         _, where = _origin(url)
-        return RetryLater(f"{self._blame}.unreachable", f"nothing answers at {where} ({type(error).__name__})")
+        return RetryLater(
+            f"{self._blame}.unreachable", f"nothing answers at {where}{self._through} ({type(error).__name__})"
+        )
 
     def close(self) -> None:
         self._client.close()
@@ -168,8 +201,14 @@ _NOT_CONNECTED = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
+    httpx.ProxyError,  # the proxy opened no way there
 )
+_CONNECTED = ("connection.connect_tcp.complete", "connection.start_tls.complete", "proxy.start_tls.complete")
 _NOT_FORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError)  # our own side sent nothing
+
+
+class _TooLarge(httpx.ReadError):
+    """The answer grew beyond MAX_BODY."""
 
 
 def _bounded(response: httpx.Response) -> bytes:
@@ -184,7 +223,7 @@ def _bounded(response: httpx.Response) -> bytes:
         packed += len(chunk)
         data += unpack(chunk, MAX_BODY + 1 - len(data)) if unpack else chunk
         if max(packed, len(data)) > MAX_BODY:
-            raise httpx.ReadError(f"answer larger than {MAX_BODY} bytes")
+            raise _TooLarge(f"answer larger than {MAX_BODY} bytes")
         if time.monotonic() > ends:
             raise httpx.ReadTimeout(f"answer longer than {MAX_BODY_SECONDS:.0f} seconds")
     if unpack and packed and not unpack.is_whole:

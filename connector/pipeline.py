@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 from connector import activities
 from connector.collection import stage as collection
+from connector.collection.reading import SoFar
 from connector.config import Config, SourceConfig
 from connector.errors import ConnectorError
 from connector.learners import stage as learners
@@ -22,7 +25,7 @@ from connector.submission import stage as submission
 from connector.validation import stage as validation
 
 Stage = Callable[[Store, Config], Counts]
-Tell = Callable[[str, Counts], None]
+Tell = Callable[[str, SoFar], None]
 """Told a stage's name as it begins, and how far the reading of a source has come."""
 
 STAGES: dict[str, Stage] = {
@@ -39,6 +42,9 @@ STAGES: dict[str, Stage] = {
 QUIET = frozenset({"read", "known", "early", "asked", "refreshed", "no_rule"})
 """Counts of looking, not of doing: a run with nothing else leaves no line."""
 
+SAY_EVERY = 30.0
+"""Seconds between two lines of one source that is still being read."""
+
 PLEASE = "please report this; no value of a record stands in it"
 
 _failing: dict[str, str] = {}  # stage -> code last said, so that a lasting failure is said once
@@ -48,7 +54,7 @@ class _Stopping(Exception):
     """The process is asked to end: carries the reading of a source out between two pages, where nothing is lost."""
 
 
-def _silent(_stage: str, _counts: Counts) -> None:
+def _silent(_stage: str, _so_far: SoFar) -> None:
     """Nobody looks."""
 
 
@@ -57,28 +63,62 @@ def run(store: Store, config: Config, names: Iterable[str] = STAGES, tell: Tell 
     wanted, done = set(names), dict[str, Counts]()
     for name in STAGES:
         if name in wanted and not store.stopping.is_set():
-            tell(name, Counts())
+            tell(name, SoFar(Counts()))
             done[name] = _collect_all(store, config, tell) if name == "collection" else run_stage(store, config, name)
     return done
 
 
 def _collect_all(store: Store, config: Config, tell: Tell) -> Counts:
-    return sum((collect(store, config, source, tell) for source in config.polled), Counts())
+    """Every source in a thread of its own: one that hangs does not delay the others."""
+    if not config.polled:
+        return Counts()
+    with ThreadPoolExecutor(len(config.polled), thread_name_prefix="source") as pool:
+        turns = [pool.submit(collect, store, config, source, tell) for source in config.polled]
+    watch(store, config)
+    return sum((turn.result() for turn in turns), Counts())
 
 
-def collect(store: Store, config: Config, source: SourceConfig, tell: Tell = _silent) -> Counts:
-    """One source, as a stage run of its own: one that fails does not keep the others from being read."""
+def collect(
+    store: Store, config: Config, source: SourceConfig, tell: Tell = _silent, patience: timedelta | None = None
+) -> Counts:
+    """One source, as a stage run of its own: one that fails does not keep the others from being read.
+
+    What is wished to be read again has `patience` for its end.
+    """
     name = f"collection:{source.name}"
+    said = began = time.monotonic()
 
-    def page_saved(counts: Counts) -> None:
+    def page_saved(so_far: SoFar) -> None:
+        nonlocal said
         if store.stopping.is_set():
             raise _Stopping
-        tell(name, counts)
+        if time.monotonic() - said >= SAY_EVERY:
+            said = time.monotonic()
+            _say_so_far(source, so_far, said - began)
+        tell(name, so_far)
 
     def read(store: Store, config: Config) -> Counts:
-        return collection.collect(store, config, source, page_saved)
+        return collection.collect(store, config, source, page_saved, patience)
 
     return run_stage(store, config, name, read)
+
+
+def _say_so_far(source: SourceConfig, so_far: SoFar, seconds: float) -> None:
+    counts = {name: so_far.counts[name] for name in ("read", "stored")}
+    counts["a_second"] = round(so_far.counts["read"] / seconds)
+    if so_far.way is not None:
+        counts["percent"] = int(so_far.way * 100)
+    log.info("source.catching_up", source=source.name, counts=counts)
+
+
+def watch(store: Store, config: Config) -> None:
+    """Look for sources that have become quiet, as a stage run of its own."""
+
+    def look(store: Store, config: Config) -> Counts:
+        collection.watch(store, config)
+        return Counts()
+
+    run_stage(store, config, "watch", look)
 
 
 def check_rules(store: Store, config: Config) -> None:

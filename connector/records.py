@@ -123,6 +123,7 @@ class Completion(Frozen):
     completed_on: date | None  # None: open, Moodle is asked before the award is made
     zone: str
     per: str = ""  # what makes two awards of one learner and activity different: a date, a session, a registration
+    per_date: bool = False  # while it is open: the date belongs into `per` too
     credits: tuple[CreditOffer, ...]
     rems: RemsAnswers | None = None
 
@@ -132,6 +133,11 @@ class Completion(Frozen):
         if self.completed_on is None:
             raise ValueError("the completion date is still open")
         return self.completed_on
+
+    def dated(self, day: date) -> Completion:
+        """The same, open no more."""
+        per = day.isoformat() if self.per_date else self.per
+        return self.model_copy(update={"completed_on": day, "per": per, "per_date": False})
 
 
 class Ignored(Frozen):

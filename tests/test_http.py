@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from connector import http
 from connector.errors import InDoubt, NeedsOperator, RetryLater
-from connector.http import Http, retry_after
+from connector.http import Http, TimedOut, retry_after
 
 PEM = Path(__file__).parent / "loopback.pem"
 SECRET = "hünter2-pässword"
@@ -169,6 +170,61 @@ def test_a_body_has_a_largest_size_also_when_packed(serve, monkeypatch):
     packed = serve(answer(gzip.compress(b"a" * 100_000), headers="Content-Encoding: gzip\r\n"))
     with client() as one, pytest.raises(InDoubt):
         save(one, packed.url())
+
+
+def test_a_read_that_grows_too_large_or_stays_silent_may_be_asked_for_less(serve, monkeypatch):
+    monkeypatch.setattr(http, "MAX_BODY", 1000)
+    large = serve(answer(b"a" * 1001))
+    with client(read=0.1) as one, socket.create_server(("127.0.0.1", 0)) as silent:
+        for url in (large.url(), f"http://127.0.0.1:{silent.getsockname()[1]}/"):
+            with pytest.raises(TimedOut):
+                one.read("GET", url, headers={})
+        with pytest.raises(RetryLater) as caught:
+            one.read("GET", serve(b"HTTP/1.1 200 OK\r\nContent-Le").url(), headers={})
+    assert not isinstance(caught.value, TimedOut)
+
+
+class Tunnel(Server):
+    """A proxy: takes a CONNECT, then carries bytes both ways."""
+
+    def _one(self, connection: socket.socket) -> None:
+        self.requests.append(connection.recv(65536))
+        _, target, _ = self.requests[0].split(b" ", 2)
+        host, _, port = target.decode().rpartition(":")
+        connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        with socket.create_connection((host, int(port))) as beyond, contextlib.suppress(OSError):
+            back = threading.Thread(target=_carry, args=(beyond, connection), daemon=True)
+            back.start()
+            _carry(connection, beyond)
+            back.join(5)
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_a_proxy_carries_tls_without_reading_it(serve):
+    server = serve(answer(b"ok"), tls=True)
+    proxy = Tunnel(b"")
+    address = SecretStr(f"http://ann:s3cret@127.0.0.1:{proxy.port}")
+    with client(verify=str(PEM), proxy=address) as one:
+        assert save(one, server.url()).body == b"ok"
+    assert SECRET.encode() in server.requests[0]
+    assert b"s3cret" not in server.requests[0]
+    (seen,) = proxy.requests
+    assert b"Proxy-Authorization: Basic " in seen
+    assert b"Password" not in seen
+    proxy.close()
+
+
+def test_a_proxy_that_is_not_there_is_named_without_its_password():
+    address = SecretStr(f"http://ann:s3cret@127.0.0.1:{free_port()}")
+    with client(proxy=address) as one, pytest.raises(RetryLater) as caught:
+        save(one, "https://pars.invalid/")
+    assert caught.value.message == "nothing answers at pars.invalid:443 through the proxy (ConnectError)"
 
 
 def test_only_one_layer_of_gzip_is_unpacked_and_no_more_than_fits(serve, monkeypatch):

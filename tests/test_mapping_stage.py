@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,21 @@ def test_a_void_by_a_group_without_a_readable_time_takes_effect(place: Middle) -
     place.post(statement(1), voiding(2, 1) | staff)
     turn(place)
     assert outcomes(place) == [("course", "completion", False)]
+
+
+def test_a_void_waits_while_another_process_maps_what_it_voids(tmp_path: Path, postgres: Callable[[], str]) -> None:
+    """The other one looked for voids before this one came, and its outcome is not to be seen yet."""
+    place = laid_out(tmp_path, store={"url": postgres(), "rems_key": tmp_path / "rems.key"})
+    place.post(statement(1))
+    with place.store.writing() as other:
+        other.exec(select(StatementRow).with_for_update()).one()
+        place.post(voiding(2, 1), statement(3))
+        turn(place)
+        assert mapped_with(place) == [None, None, 1]
+    turn(place)
+    assert mapped_with(place) == [1, 1, 1]
+    assert sorted(one.standing for one in place.evidence()) == [False, True]
+    place.store.dispose()
 
 
 # --- the rules in force ---

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from connector import pipeline
 from connector.collection import stage as collection
+from connector.collection.reading import Progress, SoFar
 from connector.config import Config
 from connector.errors import ConnectorError, RetryLater
 from connector.metrics import STAGE_ERRORS
@@ -46,9 +47,9 @@ def doors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every stage does nothing but say that it ran."""
     ran: list[str] = []
 
-    def read(_store: Store, _config: Config, source: Any, progress: Callable[[Counts], None]) -> Counts:
+    def read(_store: Store, _config: Config, source: Any, progress: Progress, _patience: Any) -> Counts:
         ran.append(source.name)
-        progress(Counts(read=20))
+        progress(SoFar(Counts(read=20)))
         return Counts(stored=2)
 
     for name in pipeline.STAGES:
@@ -75,24 +76,26 @@ def test_the_order_of_the_path_whatever_is_asked_first(store: Store, config: Con
 
 def test_every_source_is_a_run_of_its_own(store: Store, config: Config, doors: list[str]) -> None:
     told: list[tuple[str, int]] = []
-    done = pipeline.run(store, config, tell=lambda stage, counts: told.append((stage, counts["read"])))
-    assert doors == ["campus", "other", *list(pipeline.STAGES)[1:]]
+    done = pipeline.run(store, config, tell=lambda stage, so_far: told.append((stage, so_far.counts["read"])))
+    assert sorted(doors[:2]) == ["campus", "other"]
+    assert doors[2:] == list(pipeline.STAGES)[1:]
     assert done["collection"] == {"stored": 4}
-    assert told[:4] == [("collection", 0), ("collection:campus", 20), ("collection:other", 20), ("mapping", 0)]
-    assert runs(store) == [(f"collection:{name}", {"stored": 2}, "") for name in ("campus", "other")]
+    assert sorted(told[:3]) == [("collection", 0), ("collection:campus", 20), ("collection:other", 20)]
+    assert told[3] == ("mapping", 0)
+    assert sorted(runs(store)) == [(f"collection:{name}", {"stored": 2}, "") for name in ("campus", "other")]
 
 
 def test_asked_to_stop_it_ends_between_two_pages_and_begins_no_stage(
     store: Store, config: Config, doors: list[str]
 ) -> None:
-    def stop(_stage: str, counts: Counts) -> None:
-        if counts["read"]:
+    def stop(_stage: str, so_far: SoFar) -> None:
+        if so_far.counts["read"]:
             store.stopping.set()
 
     with capture_logs() as said:
         done = pipeline.run(store, config, tell=stop)
     assert list(done) == ["collection"]
-    assert doors == ["campus", "other"]  # each looks after its first page
+    assert sorted(doors) == ["campus", "other"]  # each looks after its first page
     assert [line["event"] for line in said] == ["stage.done"]
 
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector import sheets
 from connector.errors import ConfigError
-from connector.sheets import SheetRow, read_csv
+from connector.sheets import SheetRow, delimited, read_csv
 
 
 @pytest.fixture
@@ -94,7 +93,7 @@ def test_a_sheet_that_is_missing_or_no_file_or_huge_is_said(path: Path, monkeypa
         with pytest.raises(ConfigError) as caught:
             read_csv(place, required=())
         assert caught.value.code == code
-    monkeypatch.setattr(sheets, "MOST_BYTES", 8)
+    monkeypatch.setattr(delimited, "MOST_BYTES", 8)
     assert "larger than 8 bytes" in str(refused(path, "name\n1234\n"))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from connector import __version__
-from connector.cli import looking, mapping, rehearsing, running
+from connector.cli import comparing, going_live, importing, looking, mapping, rehearsing, releasing, running
 from connector.cli.work import Work
 
 __all__ = ["main"]
@@ -38,5 +38,14 @@ def main(context: click.Context, path: Path) -> None:
     context.obj = Work(path)
 
 
-for command in (*running.COMMANDS, *looking.COMMANDS, *mapping.COMMANDS, *rehearsing.COMMANDS):
+for command in (
+    *running.COMMANDS,
+    *looking.COMMANDS,
+    *comparing.COMMANDS,
+    *mapping.COMMANDS,
+    *going_live.COMMANDS,
+    *importing.COMMANDS,
+    *releasing.COMMANDS,
+    *rehearsing.COMMANDS,
+):
     main.add_command(command)

@@ -20,6 +20,7 @@ _COLUMNS = (
 
 @click.command()
 @click.option("--lrs", "names", flag_value="lrs", multiple=True, help="Only the LRSs.")
+@click.option("--moodle", "names", flag_value="moodle", multiple=True, help="Only the Moodle sites.")
 @click.option("--pars", "names", flag_value="pars", multiple=True, help="Only PARS: the contract probe.")
 @click.option("--learners", "names", flag_value="learners", multiple=True, help="Only the learner sources.")
 @click.option("--mappings", "names", flag_value="mappings", multiple=True, help="Only the mapping files.")

@@ -38,10 +38,11 @@ def demo(folder: Path, channel: str) -> int:
 @click.command()
 @click.option("--lrs-port", default=0, type=click.IntRange(0, 65535), help="0 takes a free port.")
 @click.option("--pars-port", default=0, type=click.IntRange(0, 65535), help="0 takes a free port.")
+@click.option("--moodle-port", default=0, type=click.IntRange(0, 65535), help="0 takes a free port.")
 @click.option("--empty", is_flag=True, help="Without the invented statements.")
 @plainly
-def sandbox(lrs_port: int, pars_port: int, *, empty: bool) -> None:
-    """Start the rehearsal LRS and the rehearsal PARS on loopback, until Ctrl-C.
+def sandbox(lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool) -> None:
+    """Start the rehearsal LRS, PARS and Moodle on loopback, until Ctrl-C.
 
     \b
     pars-connector sandbox
@@ -50,7 +51,7 @@ def sandbox(lrs_port: int, pars_port: int, *, empty: bool) -> None:
     from connector.sandbox.server import Sandbox
 
     try:
-        servers = Sandbox(load=not empty, lrs_port=lrs_port, pars_port=pars_port)
+        servers = Sandbox(load=not empty, lrs_port=lrs_port, pars_port=pars_port, moodle_port=moodle_port)
     except OSError as error:
         hint = "name another port, or 0 for a free one"
         raise NeedsOperator("web.port_taken", f"a port cannot be used: {error.strerror}", hint) from None
@@ -60,8 +61,10 @@ def sandbox(lrs_port: int, pars_port: int, *, empty: bool) -> None:
         login = f"ProviderId {own.provider_id}, User {own.user}, Password {own.password}"
         terminal.say(servers.banner)
         terminal.say(f"LRS            {servers.lrs_url}   user {own.lrs_user}, password {own.lrs_password}")
+        terminal.say(f"LRS, OAuth 2   {servers.token_url}   client {own.lrs_client}, secret {own.lrs_secret}")
         terminal.say(f"PARS, XML      {servers.pars_url}   {login}")
         terminal.say(f"PARS, JSON     {servers.pars_json_url}")
+        terminal.say(f"Moodle         {servers.moodle_url}   token {own.moodle_token}")
         terminal.say(f"faults, ledger {servers.control_url}")
         try:
             threading.Event().wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
@@ -14,6 +15,7 @@ import click
 
 from connector import activities, pipeline, terminal
 from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
+from connector.collection.reading import SoFar
 from connector.errors import ConfigError
 from connector.records import Counts
 from connector.store import circuit
@@ -64,8 +66,8 @@ def once(work: Work, stages: tuple[str, ...], *, as_json: bool) -> int:
         config = work.config.model_copy(update={"learners": waiting_too})
 
         def turn() -> dict[str, Counts]:
-            wanted = stages or pipeline.STAGES
-            return pipeline.run(work.store, config, wanted, lambda *so_far: tell(_how_far(*so_far)))
+            wanted, began = stages or pipeline.STAGES, time.monotonic()
+            return pipeline.run(work.store, config, wanted, lambda *so_far: tell(_how_far(began, *so_far)))
 
         done = _interruptible(work.store, turn)
     stopped = health.readiness(work.store)
@@ -84,8 +86,14 @@ def said(counts: Counts) -> str:
     return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items()) or "-"
 
 
-def _how_far(stage: str, counts: Counts) -> str:
-    return f"{stage}: {counts['read']} statements read" if counts["read"] else stage
+def _how_far(began: float, stage: str, so_far: SoFar) -> str:
+    """`collection:campus: 12,400 statements read, 820 a second, 35 % of the way`."""
+    read = so_far.counts["read"]
+    if not read:
+        return stage
+    speed = read / max(time.monotonic() - began, 0.1)
+    way = f", {so_far.way:.0%} of the way" if so_far.way is not None else ""
+    return f"{stage}: {read:,} statements read, {speed:,.0f} a second{way}"
 
 
 def _interruptible(store: Store, job: Callable[[], T]) -> T:
@@ -124,8 +132,10 @@ def healthcheck(work: Work) -> int:
         hint = "set web.port in config.yaml to a number"
         raise ConfigError("config.no_port", "web.port is 0: nobody knows the daemon's port", hint, where=str(work.path))
     host = f"[{web.host}]" if ":" in web.host else web.host
-    with Http(blame="web", connect=2, read=5) as http:
-        answer = http.read("GET", f"http://{host}:{web.port}/livez", headers={})
+    scheme = "https" if web.tls else "http"
+    # Our own certificate names no 127.0.0.1. No secret is sent, and any liar on our port could say "alive" without TLS.
+    with Http(blame="web", connect=2, read=5, verify=web.tls is None) as http:
+        answer = http.read("GET", f"{scheme}://{host}:{web.port}/livez", headers={})
     terminal.say("alive" if answer.status == 200 else "not well")
     return 0 if answer.status == 200 else FAILED
 

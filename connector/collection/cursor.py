@@ -1,16 +1,24 @@
-"""Where the next reading begins: arithmetic on the server's times alone. Knows no clock, no connection and no table.
+"""Where the next reading begins and ends: arithmetic on the server's times. Knows no clock, no connection and no table.
 
 `since = newest stored` loses what becomes visible late; here a reading always looks back over an overlap, and the
-memory of ids makes that cost nothing but bytes (design section 7).
+memory of ids makes that cost nothing but bytes (design section 7). What lies far behind is read in slices of time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 AHEAD = timedelta(minutes=5)
 """How far before the server's own Date a `stored` may lie and still be believed."""
+
+SHORTEST, LONGEST = timedelta(days=1), timedelta(days=64)
+"""Lengths of a slice: they double while slices are nearly empty, and fall back when one is full."""
+FULL = 10
+"""Pages that make a slice a full one."""
+XAPI_BEGINS = datetime(2011, 1, 1, tzinfo=UTC)
+"""No statement is older; a device whose clock says so is read in the first slice, whatever it says."""
 
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -40,8 +48,42 @@ def since(high_water: datetime | None, look_back: timedelta) -> datetime | None:
     if high_water is None:
         return None
     look_back = min(look_back, max(high_water - _FIRST, timedelta()))
-    earliest = high_water - look_back - _MILLISECOND
-    return earliest.replace(microsecond=earliest.microsecond // 1000 * 1000)
+    return _cut(high_water - look_back - _MILLISECOND)
+
+
+def first_end(moments: Iterable[datetime]) -> datetime:
+    """Where the first slice of all ends: at the oldest statement of the first page, which may be any but the oldest."""
+    return _cut(max(min(moments, default=XAPI_BEGINS), XAPI_BEGINS))
+
+
+def is_far(reached: datetime | None, server_date: datetime | None) -> bool:
+    """True when so much time lies between the two that it is read in slices."""
+    return reached is not None and server_date is not None and server_date - reached > SHORTEST
+
+
+def until(reached: datetime, server_date: datetime | None, length: timedelta, overlap: timedelta) -> datetime | None:
+    """The end of the next slice; None when the rest is short, or the server's clock unknown: read to the present.
+
+    An overlap before the server's Date at the latest: what was stored until then can be seen by now.
+    """
+    if server_date is None or server_date - overlap - reached < SHORTEST:
+        return None
+    return _cut(min(reached + length, server_date - overlap))
+
+
+def stride(length: timedelta, count: int, page: int) -> timedelta:
+    """The next slice's length after one that held `count` statements."""
+    if count < page:
+        return min(length * 2, LONGEST)
+    return SHORTEST if count > FULL * page else length
+
+
+def reach(high_water: datetime | None, chain: Chain, end: datetime, overlap: timedelta) -> datetime | None:
+    """The cursor after a whole slice: the slice's end, unless the server's clocks do not vouch for it."""
+    if chain.server_date is None or end > chain.server_date - overlap:
+        return advance(high_water, chain)
+    reached = min(end, chain.consistent_through) if chain.consistent_through else end
+    return max(high_water, reached) if high_water else reached
 
 
 def advance(high_water: datetime | None, chain: Chain) -> datetime | None:
@@ -58,3 +100,8 @@ def advance(high_water: datetime | None, chain: Chain) -> datetime | None:
         return high_water
     reached = min([*clocks, fresh] if fresh else clocks)
     return max(high_water, reached) if high_water else reached
+
+
+def _cut(moment: datetime) -> datetime:
+    """To milliseconds, as LRSs do."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

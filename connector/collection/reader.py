@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol
 
 from connector.errors import RetryLater
@@ -12,6 +13,8 @@ from connector.lrs.client import MoreExpired, Page, Query
 MOST_PAGES = 100_000
 MOST_EMPTY = 3
 MOST_RESTARTS = 3
+SMALLEST = 10
+"""Statements on a page, at the least: it is halved while the LRS takes too long to put a first page together."""
 
 
 class Pages(Protocol):
@@ -25,9 +28,10 @@ class Pages(Protocol):
 def chain(lrs: Pages, query: Query) -> Generator[Page]:
     """Every page until one has no `more`. Raises what the client raises, and RetryLater for a chain without an end.
 
-    A `more` that expired starts the chain again: pages come twice, which the memory of ids makes harmless.
+    A `more` that expired starts the chain again: pages come twice, which the memory of ids makes harmless. A first page
+    that takes too long is asked for again with half as many statements.
     """
-    restarts = 0
+    restarts, is_first = 0, True
     guard = _Guard()
     fetcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lrs-page")
     try:
@@ -39,9 +43,16 @@ def chain(lrs: Pages, query: Query) -> Generator[Page]:
                 restarts += 1
                 if restarts > MOST_RESTARTS:
                     raise
-                guard = _Guard()
+                guard, is_first = _Guard(), True
                 coming = fetcher.submit(lrs.page, query)
                 continue
+            except RetryLater as error:
+                if not is_first or error.code != "lrs.timed_out" or query.limit <= SMALLEST:
+                    raise
+                query = replace(query, limit=max(query.limit // 2, SMALLEST))
+                coming = fetcher.submit(lrs.page, query)
+                continue
+            is_first = False
             guard.passed(page)
             coming = fetcher.submit(lrs.follow, page.more) if page.more else None
             yield page

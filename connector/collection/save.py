@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from connector.lrs.statement import Read
-from connector.store.tables import StatementRow, Voided
+from connector.store.tables import Source, StatementRow, Voided
 
 
 def page(session: Session, source: str, reads: Iterable[Read], *, now: datetime) -> dict[str, int]:
@@ -30,7 +31,8 @@ def page(session: Session, source: str, reads: Iterable[Read], *, now: datetime)
     return {
         "stored": len(fresh),
         "known": seen - len(fresh),
-        "linked": _link(session, [read.content_key for read in fresh if read.content_key]),
+        "linked": _link(session, [read.content_key for read in fresh if read.content_key])
+        + _link_forwarded(session, source, [read.statement.id for read in fresh]),
         "problems": sum(read.problem is not None for read in fresh),
         "voids": _remember_voids(session, source, [read for read in fresh if read.voids], now=now),
     }
@@ -51,6 +53,7 @@ def _row(read: Read, now: datetime) -> dict[str, Any]:
         "stored": statement.stored,
         "timestamp": statement.timestamp,
         "actor_key": statement.actor_key or "",
+        "members": list(read.members) or None,
         "verb": statement.verb,
         "object_id": statement.object_id,
         "registration": statement.registration,
@@ -63,7 +66,10 @@ def _row(read: Read, now: datetime) -> dict[str, Any]:
 
 
 def _link(session: Session, keys: list[str]) -> int:
-    """Point each new statement whose content is already known, from any source, to the first one met."""
+    """Point each new statement whose content is already known, from any source, to the first one met.
+
+    The first met and not the first stored: an award that was opened by it need not be looked for again.
+    """
     if not keys:
         return 0
     repeated = session.exec(
@@ -82,6 +88,24 @@ def _link(session: Session, keys: list[str]) -> int:
         )
         linked += result.rowcount
     return linked
+
+
+def _link_forwarded(session: Session, source: str, ids: list[str]) -> int:
+    """Point each new statement whose id another source has told already to that one, or to what that one repeats."""
+    if not ids:
+        return 0
+    original = aliased(StatementRow)
+    elsewhere = select(Source.id).where(Source.id != source)  # the index on ids begins with the source
+    same = select(StatementRow.id, func.min(func.coalesce(original.duplicate_of, original.id))).join(
+        original,
+        (col(original.statement_id) == col(StatementRow.statement_id)) & col(original.source_id).in_(elsewhere),
+    )
+    same = same.where(StatementRow.source_id == source, col(StatementRow.statement_id).in_(ids))
+    same = same.where(col(StatementRow.duplicate_of).is_(None)).group_by(col(StatementRow.id))
+    pairs = [{"id": pk, "duplicate_of": first} for pk, first in session.exec(same) if first != pk]
+    if pairs:
+        session.execute(update(StatementRow), pairs)
+    return len(pairs)
 
 
 def _remember_voids(session: Session, source: str, voiding: list[Read], *, now: datetime) -> int:

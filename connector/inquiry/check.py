@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
+
+from pydantic import Field
 
 from connector import activities, channels
-from connector.collection.stage import open_client
-from connector.config import Config, ProviderConfig, SourceConfig
+from connector.collection.connect import open_client
+from connector.config import Config, MoodleConfig, ProviderConfig, SourceConfig
 from connector.errors import ConnectorError, MappingError
+from connector.inquiry import compare, lrs_report, moodle_rights
 from connector.learners import directory
-from connector.lrs.client import Query
+from connector.lrs.discover import discover
 from connector.mapping.loader import lint, load
 from connector.mapping.stage import defaults_of
 from connector.pars.exchange import Unclear
@@ -19,19 +23,27 @@ from connector.store.session import Store
 
 
 class Checked(Frozen):
-    """The result of one check."""
+    """The result of one check; `facts` are what stands in its message, for programs."""
 
     what: str
     good: bool
     code: str = ""
     message: str = ""
     hint: str = ""
+    facts: dict[str, Any] = Field(default_factory=dict)
 
 
 def lrs(config: Config, _store: Store) -> Iterator[Checked]:
-    """Each source: reachable, credentials taken, which xAPI versions it names."""
+    """Each source: reachable, credentials taken, what its LRS does, and whether the settings fit that."""
     for source in config.polled:
-        yield _try(f"source {source.name}", partial(_about, source))
+        yield from _endpoint(source)
+
+
+def moodles(config: Config, _store: Store) -> Iterator[Checked]:
+    """Each source's Moodle: whether its token can do what rules and `compare` ask of it."""
+    for source in config.sources:
+        if source.moodle:
+            yield _try(f"moodle of {source.name}", partial(_rights, config, source.moodle))
 
 
 def pars(config: Config, _store: Store) -> Iterator[Checked]:
@@ -64,16 +76,36 @@ def mappings(config: Config, _store: Store) -> Iterator[Checked]:
 CHECKS: dict[str, Callable[[Config, Store], Iterator[Checked]]] = {
     "mappings": mappings,
     "lrs": lrs,
+    "moodle": moodles,
     "pars": pars,
     "activities": sheets,
     "learners": learners,
 }
 
 
-def _about(source: SourceConfig) -> str:
-    with open_client(source) as client:
-        client.page(Query(since=None, limit=1))  # `about` asks for no password
-        return "xAPI " + (", ".join(client.about()) or "version not named")
+def _endpoint(source: SourceConfig) -> Iterator[Checked]:
+    what = f"source {source.name}"
+    try:
+        with open_client(source) as client:
+            found = discover(client, source.page, source.overlap)
+    except ConnectorError as error:
+        yield _failed(what, error)
+        return
+    facts = {
+        "found": found.model_dump(mode="json"),
+        "settings": [one.model_dump() for one in lrs_report.settings(source)],
+    }
+    yield Checked(what=what, good=True, message="\n".join(lrs_report.sentences(found, source)), facts=facts)
+    for one in lrs_report.disagreements(found, source):
+        yield Checked(what=what, good=False, code=one.code, message=one.message, hint=one.hint)
+
+
+def _rights(config: Config, settings: MoodleConfig) -> str:
+    try:
+        rules = load(config.mappings, defaults_of(config))
+    except MappingError:
+        return moodle_rights.prove(settings, [])  # the check of the mappings says what is wrong with them
+    return moodle_rights.prove(settings, compare.named_courses(rules, settings))
 
 
 def _probe(config: Config, provider: ProviderConfig) -> str:
@@ -107,4 +139,8 @@ def _try(what: str, ask: Callable[[], str]) -> Checked:
     try:
         return Checked(what=what, good=True, message=ask())
     except ConnectorError as error:
-        return Checked(what=what, good=False, code=error.code, message=error.message, hint=error.hint)
+        return _failed(what, error)
+
+
+def _failed(what: str, error: ConnectorError) -> Checked:
+    return Checked(what=what, good=False, code=error.code, message=error.message, hint=error.hint)

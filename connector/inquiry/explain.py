@@ -39,7 +39,7 @@ from connector.store.views import as_statement
 
 NEXT = {
     State.HELD: "the gates judge it again",
-    State.READY: "it leaves with its record's next turn",
+    State.READY: "it leaves with its record's next turn, unless the provider's `send` is off",
     State.SENDING: "PARS's answer, or the end of its lease",
     State.IN_DOUBT: "PARS is asked whether it holds the credit; nothing is sent before two negative answers",
     State.EXPORTED: "a receipt of the uploaded file",
@@ -116,7 +116,9 @@ def _statement(session: Session, config: Config, row: StatementRow) -> Iterator[
         yield Line(
             depth=1, text=f"re-sent: the same fact as statement {first.statement_id}, and evidence of the same award"
         )
-    voided = session.get(Voided, (row.source_id, row.statement_id))
+    if row.members:
+        yield Line(depth=1, text=f"said of a group: an outcome for each of its {len(row.members)} known member(s)")
+    voided = session.exec(select(Voided).where(Voided.statement_id == row.statement_id).limit(1)).first()
     if voided is not None:
         yield Line(depth=1, at=_at(voided.at), text="voided by a later statement")
     if row.mapped_with is None:
@@ -130,7 +132,7 @@ def _statement(session: Session, config: Config, row: StatementRow) -> Iterator[
 def _rules(session: Session, config: Config, row: StatementRow) -> Iterator[Line]:
     """Every condition with the value it saw, by the version that mapped the statement."""
     version = session.get(MappingVersion, row.mapped_with) if row.mapped_with else None
-    if version is None or row.raw is None or row.problem is not None:
+    if version is None or row.raw is None or (row.problem is not None and not row.members):
         return
     try:
         rules = from_texts(version.files, defaults_of(config))
@@ -171,10 +173,16 @@ def _outcome(session: Session, row: EvidenceRow) -> Iterator[Line]:
         problem = Problem.model_validate(row.problem)
         yield Line(depth=2, text=f"{problem.message} ({problem.who} acts)")
     if row.outcome == "completion" and row.standing and row.award_id is None:
-        yield Line(depth=2, text="next: it waits for the learner sources, and then joins an award")
+        yield _waits(row)
     if row.award_id is not None:
         for credit in session.exec(select(Credit).where(Credit.award_id == row.award_id).order_by(col(Credit.id))):
             yield from _credit(session, credit, 2)
+
+
+def _waits(row: EvidenceRow) -> Line:
+    if row.next_at is None:
+        return Line(depth=2, text="next: it waits for the learner sources, and then joins an award")
+    return Line(depth=2, at=_at(row.next_at), text="next: its date is open, and Moodle is asked when it was completed")
 
 
 def _credit(session: Session, credit: Credit, depth: int) -> Iterator[Line]:

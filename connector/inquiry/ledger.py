@@ -75,11 +75,8 @@ def _voided(session: Session) -> list[Sum]:
     """What a mapped statement voids stands no more, and its award was told."""
     by = aliased(StatementRow)
     void = select(EvidenceRow.id).join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
-    void = void.join(
-        Voided,
-        (col(Voided.source_id) == col(StatementRow.source_id))
-        & (col(Voided.statement_id) == col(StatementRow.statement_id)),
-    ).join(by, col(by.id) == col(Voided.by_statement))
+    void = void.join(Voided, col(Voided.statement_id) == col(StatementRow.statement_id))
+    void = void.join(by, col(by.id) == col(Voided.by_statement)).distinct()  # two sources may tell of one void
     void = void.where(EvidenceRow.outcome != "problem", col(by.mapped_with).is_not(None))
     upright = void.where(col(EvidenceRow.standing).is_(True))
     fallen = select(EvidenceRow.id).where(col(EvidenceRow.standing).is_(False), col(EvidenceRow.award_id).is_not(None))

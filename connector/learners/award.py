@@ -29,7 +29,7 @@ def attach(
 ) -> tuple[Award, bool]:
     """Join a completion to its award, opening it (True) if this is the first."""
     statement = session.get_one(StatementRow, evidence.statement_pk)
-    known = _of_duplicate(session, statement, completion) or find(session, learner, completion)
+    known = _of_duplicate(session, statement, evidence, completion) or find(session, learner, completion)
     award = known or _open(session, opening, evidence, learner, completion, statement)
     evidence.award_id = award.id
     session.add(evidence)
@@ -172,7 +172,9 @@ def _rems_key(session: Session, opening: Opening) -> bytes:
     return rems_key(path, create=not path.is_file() and session.exec(used).first() is None)
 
 
-def _of_duplicate(session: Session, statement: StatementRow, completion: Completion) -> Award | None:
+def _of_duplicate(
+    session: Session, statement: StatementRow, evidence: EvidenceRow, completion: Completion
+) -> Award | None:
     """A re-sent statement is evidence of its original's award, whatever its own registration says."""
     if statement.duplicate_of is None:
         return None
@@ -181,6 +183,7 @@ def _of_duplicate(session: Session, statement: StatementRow, completion: Complet
         .join(EvidenceRow, col(EvidenceRow.award_id) == col(Award.id))
         .where(
             EvidenceRow.statement_pk == statement.duplicate_of,
+            EvidenceRow.actor_key == evidence.actor_key,  # a group's statement has an award for each member
             Award.provider_id == completion.provider,
             Award.activity_id == completion.activity_id,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from connector.errors import ConfigError, RetryLater
 from connector.learners.fields import learner
-from connector.lrs.statement import actor_key
+from connector.lrs.actors import actor_key
 from connector.records import ActorKey, Found
 from connector.sheets import SheetRow, read_csv
 

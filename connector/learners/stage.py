@@ -12,7 +12,7 @@ from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
 from connector.learners import award as awards
-from connector.learners import directory, people, rems, standing
+from connector.learners import directory, open_dates, people, rems, standing
 from connector.learners.eligibility import NOT_ELIGIBLE, OTHER_PERSON, gate
 from connector.records import Actor, ActorKey, Completion, Counts, Learner, Problem
 from connector.store import poison
@@ -34,7 +34,8 @@ _FALLEN = text("NOT standing AND award_id IS NOT NULL")
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Follow what was voided, refresh the learners whose credits wait, open awards for new completions."""
+    """Follow what was voided, refresh the learners whose credits wait, ask for open dates, open awards for new
+    completions."""
     counts = Counts()
     _follow(store, config, counts)  # first: a directory that is down must not keep a voided credit on its way
     asked = directory.sources(config, store)
@@ -45,6 +46,7 @@ def run(store: Store, config: Config) -> Counts:
             return counts
         _refresh(store, config, asked, learners, counts)
     _SEEN[store] = stamps
+    open_dates.fill(store, config, counts)
     after = 0
     while not store.stopping.is_set() and (waiting := _waiting(store, after)):
         _join(store, config, asked, waiting, counts)
@@ -53,8 +55,9 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def _waiting(store: Store, after: int) -> Sequence[EvidenceRow]:
-    """The next completions that stand and have no award yet."""
+    """The next completions that stand, have their date and have no award yet."""
     rows = select(EvidenceRow).where(_OPEN_EVIDENCE, col(EvidenceRow.standing).is_(True), col(EvidenceRow.id) > after)
+    rows = rows.where(col(EvidenceRow.next_at).is_(None))
     rows = rows.with_hint(EvidenceRow, "INDEXED BY ix_evidence_open", "sqlite")
     with store.reading() as session:
         return session.exec(rows.order_by(col(EvidenceRow.id)).limit(BATCH)).all()

@@ -5,14 +5,13 @@ Credentials go to the endpoint's own origin and nowhere else, whatever an answer
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import orjson
@@ -20,8 +19,9 @@ import stamina
 from pydantic import SecretStr
 
 from connector.errors import NeedsOperator, RetryLater
-from connector.http import Http, HttpAnswer
-from connector.lrs import moments, slices
+from connector.http import Http, HttpAnswer, TimedOut
+from connector.lrs import moments, multipart, slices
+from connector.lrs.login import Login, proxy_refusal
 
 CONNECT_SECONDS = 10.0
 ATTEMPTS, PATIENCE_SECONDS = 3, 20.0
@@ -45,9 +45,13 @@ class Query:
     since: datetime | None
     limit: int
     until: datetime | None = None
+    ascending: bool = True
+    verb: str = ""
 
     def params(self) -> dict[str, str]:
-        asked = {"limit": str(self.limit), "ascending": "true", "format": "exact"}
+        order = "true" if self.ascending else "false"  # one LRS ignores Python's True
+        asked = {"limit": str(self.limit), "ascending": order, "format": "exact"}
+        asked |= {"verb": self.verb} if self.verb else {}
         window = {"since": self.since, "until": self.until}
         return asked | {name: moments.render(moment) for name, moment in window.items() if moment}
 
@@ -60,31 +64,46 @@ class Page:
     more: str
     consistent_through: datetime | None
     server_date: datetime | None
+    version: str = ""
+
+
+Whither = Literal["relative", "own", "elsewhere"]
+
+
+def open_http(
+    timeout: timedelta = timedelta(seconds=60), *, ca_bundle: str = "", proxy: SecretStr | None = None
+) -> Http:
+    """A connection as an LRS and its token endpoint need it."""
+    seconds = timeout.total_seconds()
+    connect = min(CONNECT_SECONDS, seconds)
+    return Http(blame="lrs", connect=connect, read=seconds, verify=ca_bundle or True, proxy=proxy)
 
 
 class LrsClient:
-    """A connection to one endpoint, such as `https://lrs.example.org/xapi`."""
+    """A connection to one endpoint, such as `https://lrs.example.org/xapi`; it closes `http` with itself.
+
+    `headers` go with every request and may name nothing that is set here. `rewrite_more` asks for a `more` that names
+    another origin at the endpoint's own: credentials stay at home either way.
+    """
 
     def __init__(
         self,
         endpoint: str,
-        user: str,
-        password: SecretStr,
+        login: Login,
+        http: Http,
         *,
         version: str = "1.0.3",
-        timeout: timedelta = timedelta(seconds=60),
-        ca_bundle: str | None = None,
+        headers: Mapping[str, SecretStr] | None = None,
+        rewrite_more: bool = False,
     ) -> None:
         self._endpoint = endpoint.rstrip("/") + "/"
         self._statements = self._endpoint + "statements"
-        login = base64.b64encode(f"{user}:{password.get_secret_value()}".encode()).decode()
-        self._headers = {
-            "Authorization": f"Basic {login}",
+        self._login, self._http, self._rewrite_more = login, http, rewrite_more
+        more = {name: value.get_secret_value() for name, value in (headers or {}).items()}
+        self._headers = more | {
             "X-Experience-API-Version": version,
             "Accept": "application/json, multipart/mixed",
         }
-        seconds = timeout.total_seconds()
-        self._http = Http(blame="lrs", connect=min(CONNECT_SECONDS, seconds), read=seconds, verify=ca_bundle or True)
 
     def page(self, query: Query) -> Page:
         """The first page of a chain."""
@@ -109,6 +128,16 @@ class LrsClient:
             return ()
         return tuple(str(version) for version in versions) if isinstance(versions, list) else ()
 
+    def whither(self, more: str) -> Whither:
+        """Where a `more` leads: a path, the endpoint's own origin written out, or elsewhere (also: no address)."""
+        try:
+            there = urlsplit(urljoin(self._statements, more))
+            if not _MORE.fullmatch(more) or _origin(there) != _origin(urlsplit(self._statements)):
+                return "elsewhere"
+            return "own" if urlsplit(more).netloc else "relative"
+        except ValueError:
+            return "elsewhere"
+
     def _own(self, more: str) -> str:
         """`more` on the endpoint's own origin, or NeedsOperator: credentials go nowhere else.
 
@@ -116,24 +145,31 @@ class LrsClient:
         read another host in it.
         """
         own = urlsplit(self._statements)
-        try:
+        if self.whither(more) != "elsewhere" or (self._rewrite_more and _is_web_address(more)):
             there = urlsplit(urljoin(self._statements, more))
-            if _MORE.fullmatch(more) and _origin(there) == _origin(own):
-                return urlunsplit((own.scheme, own.netloc, there.path, there.query, ""))
-        except ValueError:
-            pass
+            return urlunsplit((own.scheme, own.netloc, there.path, there.query, ""))
         raise NeedsOperator(
             "lrs.more_elsewhere",
             "the LRS announces its next page on another host, scheme or port",
-            "set the LRS's public address in its own settings, or `endpoint` to the address that it announces",
+            "set the LRS's public address in its own settings, `endpoint` to the address that it announces, or, "
+            "where that name is an inner one of the same LRS, `rewrite_more: true`",
         )
 
     def _read(self, url: str, params: dict[str, str] | None = None) -> HttpAnswer:
+        """The answer; after a 401 asked once more, when there is another token to be had."""
+        answer = self._ask(url, params)
+        return self._ask(url, params) if answer.status == 401 and self._login.renew() else answer
+
+    def _ask(self, url: str, params: dict[str, str] | None) -> HttpAnswer:
         for attempt in stamina.retry_context(
             on=_is_hiccup, attempts=ATTEMPTS, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=3.0
         ):
             with attempt:
-                return self._http.read("GET", url, headers=self._headers, params=params)
+                headers = self._headers | {"Authorization": self._login.authorization()}
+                try:
+                    return self._http.read("GET", url, headers=headers, params=params)
+                except TimedOut as error:
+                    raise TimedOut("lrs.timed_out", error.message, "a smaller `page` asks for less") from None
         raise AssertionError  # pragma: no cover - the context either returns or raises
 
     def close(self) -> None:
@@ -152,6 +188,14 @@ def _is_hiccup(error: Exception) -> bool:
     return isinstance(error, RetryLater) and error.code in ("lrs.unreachable", "lrs.no_answer")
 
 
+def _is_web_address(more: str) -> bool:
+    try:
+        parts = urlsplit(more)
+    except ValueError:
+        return False
+    return bool(_MORE.fullmatch(more) and parts.scheme in ("", "http", "https") and parts.hostname)
+
+
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
@@ -165,13 +209,15 @@ def _judge(answer: HttpAnswer) -> None:
         raise RetryLater("lrs.busy", f"the LRS asks for patience ({status})", wait=answer.retry_after)
     if status >= 500 or status == 408:
         raise RetryLater("lrs.failing", f"the LRS answers {status}", wait=answer.retry_after)
+    if status == 407:
+        raise proxy_refusal()
     code, message, hint = _WRONG.get(status, _WRONG[0])
     raise NeedsOperator(code, f"{message} ({status})", hint)
 
 
 _LOGIN = (
     "lrs.login",
-    "the LRS refuses the user and password",
+    "the LRS refuses the login",
     "check the source's `login`, and that it may read all statements",
 )
 _WRONG: Mapping[int, tuple[str, str, str]] = {
@@ -193,11 +239,8 @@ _WRONG: Mapping[int, tuple[str, str, str]] = {
 def _page(answer: HttpAnswer) -> Page:
     try:
         statements, others = slices.split(_json_part(answer))
-        more = orjson.loads(others.get(b'"more"', b'""')) or ""
-        if not isinstance(more, str):
-            raise slices.UnreadablePageError("`more` is not a text")
-    except ValueError as error:
-        where = str(error) if isinstance(error, slices.UnreadablePageError) else "`more` is not a text"
+        more = _more(others)
+    except ValueError as where:
         raise RetryLater(
             "lrs.not_statements",
             f"the LRS answers 200 without a list of statements: {where}",
@@ -208,18 +251,31 @@ def _page(answer: HttpAnswer) -> Page:
         more=more,
         consistent_through=_moment(answer.headers.get("x-experience-api-consistent-through", "")),
         server_date=_http_date(answer.headers.get("date", "")),
+        version=_version(answer.headers.get("x-experience-api-version", "")),
     )
 
 
+def _more(others: Mapping[bytes, bytes]) -> str:
+    """Empty for a `more` that is null or not there."""
+    try:
+        more = orjson.loads(others.get(b'"more"', b'""')) or ""
+    except orjson.JSONDecodeError:
+        more = None
+    if not isinstance(more, str):
+        raise slices.UnreadablePageError("`more` is not a text")
+    return more
+
+
 def _json_part(answer: HttpAnswer) -> bytes:
-    """The document itself; of a multipart answer its first part, attachments are read past."""
-    if not answer.content_type.lower().startswith("multipart/mixed"):
+    """The document itself; attachments are read past."""
+    if not answer.content_type.strip().lower().startswith("multipart/"):
         return answer.body
-    boundary = re.search(r'boundary="?([^";]+)', answer.content_type, re.IGNORECASE)
-    delimiter = b"--" + boundary[1].strip().encode() if boundary else b"--"
-    _, _, rest = answer.body.partition(delimiter)
-    _, _, content = rest.partition(b"\r\n\r\n")
-    return content.partition(b"\r\n" + delimiter)[0]
+    return multipart.first_part(answer.body, answer.content_type)
+
+
+def _version(text: str) -> str:
+    """Empty for what is no version: it is shown to people."""
+    return text.strip() if re.fullmatch(r"\s*[\d.]{1,12}\s*", text, re.ASCII) else ""
 
 
 def _moment(text: str) -> datetime | None:

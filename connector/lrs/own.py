@@ -11,6 +11,7 @@ import tincan
 
 COMPLETED = "http://adlnet.gov/expapi/verbs/completed"
 ATTENDED = "http://adlnet.gov/expapi/verbs/attended"
+VOIDED = "http://adlnet.gov/expapi/verbs/voided"
 ORIGIN = "urn:pars-connector:origin"
 """The context extension that says where one of our statements came from."""
 
@@ -27,6 +28,7 @@ def completion(
     stored: datetime,
     extensions: Mapping[str, Any],
     result: Mapping[str, Any] | None = None,
+    registration: str = "",
 ) -> bytes:
     """One statement as bytes; `key` makes its id, so that the same fact written twice is one statement.
 
@@ -37,9 +39,23 @@ def completion(
         "actor": dict(actor),
         "verb": {"id": verb, "display": {"en": verb.rpartition("/")[2]}},
         "object": {"objectType": "Activity", **activity},
-        "context": {"extensions": dict(extensions)},
+        "context": {"extensions": dict(extensions)} | ({"registration": registration} if registration else {}),
         "timestamp": timestamp,
         "stored": stored,
     } | ({"result": dict(result)} if result else {})
+    text: str = tincan.Statement(written).to_json()
+    return text.encode()
+
+
+def voiding(target: str, *, stored: datetime) -> bytes:
+    """The statement that takes back another of ours, by its id."""
+    written = {
+        "id": str(uuid.uuid5(_OURS, f"voiding\n{target}")),
+        "actor": {"objectType": "Agent", "account": {"homePage": "urn:pars-connector", "name": "voiding"}},
+        "verb": {"id": VOIDED, "display": {"en": "voided"}},
+        "object": {"objectType": "StatementRef", "id": target},
+        "timestamp": stored,
+        "stored": stored,
+    }
     text: str = tincan.Statement(written).to_json()
     return text.encode()

@@ -54,15 +54,28 @@ def split(page: bytes) -> tuple[list[bytes], dict[bytes, bytes]]:
     return statements, others
 
 
-def elements(document: bytes, start: int = 0) -> tuple[list[bytes], int]:
-    """The elements of the array that begins at `start`, and the place after it."""
+def elements(document: bytes, start: int = 0, *, most: int | None = None) -> tuple[list[bytes], int]:
+    """The elements of the array that begins at `start`, and the place after it; no more than `most` and one are cut."""
     found: list[bytes] = []
     at = _open(document, start, b"[", b"]")
-    while document[at : at + 1] != b"]":
+    while document[at : at + 1] != b"]" and (most is None or len(found) <= most):
         end = _end(document, at)
         found.append(document[at:end])
         at = _separated(document, end, b"]")
     return found, at + 1
+
+
+def members(document: bytes) -> list[tuple[bytes, bytes]]:
+    """The members of one object in their order, each name and value as they stand there."""
+    found: list[tuple[bytes, bytes]] = []
+    at = _open(document, _skip(document, 0), b"{", b"}")
+    while document[at : at + 1] != b"}":
+        key_end = _end(document, at)
+        value = _skip(document, _expect(document, _skip(document, key_end), b":"))
+        end = _end(document, value)
+        found.append((document[at:key_end], document[value:end]))
+        at = _separated(document, end, b"}")
+    return found
 
 
 def too_deep(value: bytes) -> bool:

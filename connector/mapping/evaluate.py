@@ -128,9 +128,7 @@ def _completion(ruleset: Ruleset, active: ActiveRule, statement: Statement, docu
     if not zone:
         hint = "write `zone` in the rule's `completed_on`, or in the source or the provider of config.yaml"
         raise _Unusable(_problem("mapping.no_zone", "completed_on", "no time zone is named for the date", hint))
-    completed_on = civil_date(rule.completed_on.path.of(document), zone, rule.completed_on.path.text)
-    if isinstance(completed_on, Problem):
-        raise _Unusable(completed_on)
+    completed_on = None if rule.completed_on.is_open else _completed_on(rule, zone, document)
     offers = [offer for credit in rule.credits for offer in _offers(credit, document)]
     if not offers and not rule.rems:
         return _ignored_because(active, "the statement claims 0 credits")
@@ -142,15 +140,23 @@ def _completion(ruleset: Ruleset, active: ActiveRule, statement: Statement, docu
         completed_on=completed_on,
         zone=zone,
         per=_per(rule, completed_on, statement),
+        per_date=completed_on is None and rule.per == "date",
         credits=(*offers, *_rems_offer(rule.rems)),
         rems=_rems_answers(rule.rems, document) if rule.rems else None,
     )
 
 
-def _per(rule: Rule, completed_on: date, statement: Statement) -> str:
-    """What tells this award from another of the same learner and activity."""
+def _completed_on(rule: Rule, zone: str, document: Any) -> date:
+    found = civil_date(rule.completed_on.path.of(document), zone, rule.completed_on.path.text)
+    if isinstance(found, Problem):
+        raise _Unusable(found)
+    return found
+
+
+def _per(rule: Rule, completed_on: date | None, statement: Statement) -> str:
+    """What tells this award from another of the same learner and activity; the date only once it is known."""
     if rule.per in ("activity", "date"):
-        return completed_on.isoformat() if rule.per == "date" else ""
+        return completed_on.isoformat() if rule.per == "date" and completed_on else ""
     session = ("object.id", statement.object_id)
     field, value = session if rule.per == "session" else ("context.registration", statement.registration)
     if not value:

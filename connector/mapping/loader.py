@@ -19,10 +19,12 @@ from connector.yamlfile import Document
 
 @dataclass(frozen=True)
 class Defaults:
-    """What rules leave to config.yaml: each provider's zone by ACCME id, each source's by its id where it has one."""
+    """What rules leave to config.yaml: each provider's zone by ACCME id, each source's by its id where it has one, and
+    whether any source has a Moodle that can be asked."""
 
     providers: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    moodle: bool = True
 
     def provider_of(self, rule: Rule) -> str:
         """The rule's provider or the only one there is; without any configuration what the rule says."""
@@ -132,6 +134,7 @@ def _compile(
     for document, file in files:
         findings.extend(check_file(document, file))
         findings.extend(_unknown_providers(document, file, defaults))
+        findings.extend(() if defaults.moodle else _nobody_to_ask(document, file))
     findings.extend([*check_names(files), *check_overlaps(files)])
     rules = tuple(
         ActiveRule(document.name, rule, rule.hash, defaults.provider_of(rule))
@@ -148,3 +151,13 @@ def _unknown_providers(document: Document, file: MappingFile, defaults: Defaults
             hint = did_you_mean(rule.provider or "", defaults.providers) or f"one of: {', '.join(defaults.providers)}"
             where = document.where(("rules", place, "provider"))
             yield document.finding("mapping.unknown_provider", where, f"the rule `{rule.name}` {word}", hint)
+
+
+def _nobody_to_ask(document: Document, file: MappingFile) -> Iterable[Finding]:
+    """A warning: rules in force must not fall when a source loses its Moodle; what they find waits."""
+    for place, rule in enumerate(file.rules):
+        if rule.completed_on.is_open:
+            message = f"the rule `{rule.name}` asks Moodle for its dates, and no source of config.yaml has a `moodle`"
+            where = document.where(("rules", place, "completed_on"), key=True)
+            hint = "write `moodle: {site: ..., token: ...}` below the source"
+            yield document.finding("config.no_moodle", where, message, hint, "warning")

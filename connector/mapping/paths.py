@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 import jmespath
 from jmespath.exceptions import ParseError
 from jmespath.functions import Functions
+from jmespath.visitor import TreeInterpreter
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -46,7 +47,7 @@ class Query:
         if self.steps:
             return _walk(document, self.steps)
         try:
-            value = self.expression.search(document)
+            value = _READER.visit(self.expression.parsed, document)
         except Exception:  # a function of the path met a type it does not take, or worse: that is no answer
             return Nothing.UNREADABLE
         return Nothing.MISSING if value is None else value
@@ -57,9 +58,42 @@ class Query:
         return self.steps[-2:] in (("verb", "id"), ("object", "id"), ("definition", "type"))
 
 
+def _listed(value: Any) -> Any:
+    """xAPI lets a single object stand where a list belongs: it is a list of one."""
+    return [value] if isinstance(value, dict) else value
+
+
+class _Reader(TreeInterpreter):
+    """JMESPath that finds `parent[0]`, `parent[]`, `parent[*]` and `parent[?...]` also where parent is one object."""
+
+    def visit_index(self, node: Any, value: Any) -> Any:
+        return super().visit_index(node, _listed(value))
+
+    def visit_slice(self, node: Any, value: Any) -> Any:
+        return super().visit_slice(node, _listed(value))
+
+    def visit_flatten(self, node: Any, value: Any) -> Any:
+        return super().visit_flatten(self._on_a_list(node, value), value)
+
+    def visit_projection(self, node: Any, value: Any) -> Any:
+        return super().visit_projection(self._on_a_list(node, value), value)
+
+    def visit_filter_projection(self, node: Any, value: Any) -> Any:
+        return super().visit_filter_projection(self._on_a_list(node, value), value)
+
+    def _on_a_list(self, node: Any, value: Any) -> Any:
+        """The same node with what it works on already found."""
+        found = {"type": "literal", "value": _listed(self.visit(node["children"][0], value)), "children": []}
+        return node | {"children": [found, *node["children"][1:]]}
+
+
+_READER: Final = _Reader()
+
+
 def _walk(value: Any, steps: tuple[str | int, ...]) -> Any:
     for step in steps:
         holder: type[Any] = dict if isinstance(step, str) else list
+        value = _listed(value) if holder is list else value
         try:
             value = value[step] if isinstance(value, holder) else Nothing.MISSING
         except LookupError:

@@ -13,6 +13,9 @@ from connector.mapping.loader import ActiveRule, Defaults, Ruleset, load
 from connector.mapping.rules import Expected, RuleTest
 from connector.records import Completion, Frozen, Ignored, Problem, Statement
 
+OPEN = "open"
+"""What a test expects for `date` where Moodle is asked for it."""
+
 
 class TestResult(Frozen):
     """One test's result; `message` says what came instead of what was expected."""
@@ -88,8 +91,9 @@ def _compared(expected: Expected | str, judged: Judged | None) -> Iterator[str]:
         earned = {name: amount for name, amount in credits_.items() if not name.startswith("REMS/")}
         if expected.credits is not None and expected.credits != earned:
             yield f"expected {_amounts(expected.credits)}, got {_amounts(earned)}"
-        if expected.date is not None and expected.date != outcome.completed_on.isoformat():
-            yield f"expected {expected.date}, got {outcome.completed_on}"
+        day = outcome.completed_on.isoformat() if outcome.completed_on else OPEN
+        if expected.date is not None and expected.date != day:
+            yield f"expected {expected.date}, got {day}"
 
 
 def _said(outcome: Completion | Ignored | Problem) -> str:

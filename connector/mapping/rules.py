@@ -180,10 +180,27 @@ Credit = Annotated[CmeCredit | MocCredit, Field(discriminator="type")]
 
 
 class CompletedOn(Frozen):
-    """Where the completion's time stands, and whose calendar gives its date: else the source's or the provider's."""
+    """Where the completion's time stands, and whose calendar gives its date: else the source's or the provider's.
+
+    `from: moodle` leaves it open: the statement's time is when Moodle's cron noticed, Moodle itself knows better.
+    """
 
     path: Path = Field(default_factory=lambda: read_path("timestamp"))
+    from_: Literal["moodle"] | None = Field(None, alias="from")
     zone: Zone | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> CompletedOn:
+        if self.from_ and "path" in self.model_fields_set:
+            raise fault(
+                "mapping.completed_on", "takes `path` or `from`, not both: Moodle is asked for the time", at=("path",)
+            )
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """The statement does not say it: somebody is asked before the award is made."""
+        return self.from_ is not None
 
 
 class Rems(Frozen):

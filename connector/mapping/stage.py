@@ -21,7 +21,7 @@ from connector.metrics import MAPPING_VALID
 from connector.records import Actor, Completion, Counts, Ignored, Problem
 from connector.store import poison
 from connector.store.session import Store
-from connector.store.tables import Event, EvidenceRow, MappingVersion, StatementRow, Voided
+from connector.store.tables import Event, EvidenceRow, MappingVersion, Source, StatementRow, Voided
 from connector.store.views import as_statement
 
 BATCH = 500
@@ -42,6 +42,7 @@ def defaults_of(config: Config) -> Defaults:
     return Defaults(
         providers={provider.id: provider.zone for provider in config.providers},
         sources={source.name: source.zone for source in config.sources if source.zone},
+        moodle=any(source.moodle for source in config.sources),
     )
 
 
@@ -117,6 +118,8 @@ def _batch(store: Store, version_id: int, rules: Ruleset, counts: Counts) -> boo
     unmapped = select(StatementRow).where(col(StatementRow.mapped_with).is_(None)).order_by(col(StatementRow.id))
     with store.writing() as session:
         rows = session.exec(unmapped.limit(BATCH).with_for_update(skip_locked=True)).all()
+        waiting = _waiting(session, [row.voids for row in rows if row.voids])
+        rows = [row for row in rows if row.voids not in waiting]
         if not rows:
             return False
         fallen = _voided(session, rows)
@@ -133,19 +136,34 @@ def _batch(store: Store, version_id: int, rules: Ruleset, counts: Counts) -> boo
     return True
 
 
+def _waiting(session: Session, voids: Sequence[str]) -> set[str]:
+    """What another process maps right now: it may have looked before the void came, so the void waits a turn."""
+    if not voids:
+        return set()
+    targets = select(StatementRow.id, StatementRow.statement_id).where(
+        col(StatementRow.source_id).in_(select(Source.id)), col(StatementRow.statement_id).in_(voids)
+    )
+    free = {pk for pk, _ in session.exec(targets.with_for_update(skip_locked=True, of=StatementRow))}
+    return {statement_id for pk, statement_id in session.exec(targets) if pk not in free}
+
+
 def _voided(session: Session, rows: Sequence[StatementRow]) -> set[int]:
-    """Which of these statements were voided before they were mapped."""
-    ids = select(Voided).where(col(Voided.statement_id).in_([row.statement_id for row in rows]))
-    gone = {(one.source_id, one.statement_id) for one in session.exec(ids)}
-    return {row.id for row in rows if (row.source_id, row.statement_id) in gone}
+    """Which of these statements were voided before they were mapped: an id means one statement, whoever told it."""
+    ids = select(Voided.statement_id).where(
+        col(Voided.source_id).in_(select(Source.id)),  # the index begins with the source
+        col(Voided.statement_id).in_([row.statement_id for row in rows]),
+    )
+    gone = set(session.exec(ids))
+    return {row.id for row in rows if row.statement_id in gone}
 
 
 def _outcomes(session: Session, row: StatementRow, rules: Ruleset, *, standing: bool) -> list[dict[str, Any]]:
     """The outcomes of one statement as columns of `evidence`; one that makes us stumble still has its one outcome."""
     if row.voids:
         return []
-    if row.problem is not None:
-        return [_kept(row, "", "", Problem.model_validate(row.problem), standing=standing)]
+    problem = _problem_of(row, standing=standing)
+    if problem and not row.members:
+        return problem
     try:
         judged = evaluate(rules, as_statement(row), orjson.loads(row.raw or b"null"))
     except Exception as error:
@@ -153,18 +171,27 @@ def _outcomes(session: Session, row: StatementRow, rules: Ruleset, *, standing: 
         message = "the mapping stumbled over this statement"
         stumbled = Problem(code="connector.unexpected", message=message, who=Actor.OPERATOR)
         return [_kept(row, "", "", stumbled, standing=standing)]
-    return [_kept(row, one.rule, one.rule_hash, one.outcome, standing=standing) for one in judged]
+    kept = [_kept(row, one.rule, one.rule_hash, one.outcome, standing=standing) for one in judged]
+    return problem + [one | {"actor_key": key} for one in kept for key in row.members or [row.actor_key]]
+
+
+def _problem_of(row: StatementRow, *, standing: bool) -> list[dict[str, Any]]:
+    """What could not be read: the whole statement, or those members of its group who cannot be told."""
+    if row.problem is None:
+        return []
+    return [_kept(row, "", "", Problem.model_validate(row.problem), standing=standing)]
 
 
 def _kept(
     row: StatementRow, rule: str, rule_hash: str, outcome: Completion | Ignored | Problem, *, standing: bool
 ) -> dict[str, Any]:
     columns: dict[str, Any] = {"statement_pk": row.id, "actor_key": row.actor_key, "rule": rule, "rule_hash": rule_hash}
-    columns |= {"standing": standing, "reason": "", "completion": None, "problem": None}
+    columns |= {"standing": standing, "reason": "", "completion": None, "problem": None, "next_at": None}
     match outcome:
         case Completion():
             doubt = typed(row.raw or b"")  # tincan reads again what will be reported; it notes, it stops nothing
             columns["problem"] = doubt.model_dump(mode="json") if isinstance(doubt, Problem) else None
+            columns["next_at"] = datetime.now(UTC) if outcome.completed_on is None else None
             return columns | {"outcome": "completion", "completion": outcome.model_dump(mode="json")}
         case Ignored():
             return columns | {"outcome": "ignored", "reason": outcome.reason}
@@ -175,7 +202,7 @@ def _kept(
 def _void(session: Session, row: StatementRow) -> int:
     """The target's outcomes stop standing; the learners room asks what that means for its awards."""
     target = select(StatementRow.id).where(
-        StatementRow.source_id == row.source_id, StatementRow.statement_id == row.voids
+        col(StatementRow.source_id).in_(select(Source.id)), StatementRow.statement_id == row.voids
     )
     outcomes = select(EvidenceRow).where(col(EvidenceRow.statement_pk).in_(target), col(EvidenceRow.standing))
     fallen = session.exec(outcomes).all()

@@ -1,1 +1,1 @@
-"""The rehearsal: an LRS and a PARS on loopback, strict, full of switches. Knows nothing of the connector it tests."""
+"""The rehearsal: LRS, PARS, Moodle on loopback, strict, full of switches. Knows nothing of the connector it tests."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import selectors
 import socket
 import struct
 import sys
@@ -85,7 +86,8 @@ class Server(ThreadingHTTPServer):
         self.clock = clock
         self.stopping = threading.Event()
         self.open: set[socket.socket] = set()
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, name="rehearsal")
+        self._bell, self._rope = socket.socketpair()
+        self._thread = threading.Thread(target=self._serve, name="rehearsal")
 
     @property
     def port(self) -> int:
@@ -96,11 +98,21 @@ class Server(ThreadingHTTPServer):
 
     def stop(self) -> None:
         self.stopping.set()
-        self.shutdown()
+        self._rope.close()  # wakes the thread: `shutdown` would wait until it looks up by itself
+        self._thread.join()
         for connection in list(self.open):
             _close(connection)
         self.server_close()
-        self._thread.join()
+        self._bell.close()
+
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            selector.register(self._bell, selectors.EVENT_READ)
+            while not self.stopping.is_set():
+                selector.select()
+                if not self.stopping.is_set():
+                    self.handle_request()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is daily business; anything else is a fault of ours and is shown."""

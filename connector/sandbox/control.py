@@ -1,4 +1,4 @@
-"""The rehearsal's own pages, on both ports: banner, ledger, check, switches, clock, boards. Knows no document."""
+"""The rehearsal's own pages, on every port: banner, ledger, check, switches, clock, boards. Knows no document."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _PAGES = {
     "GET /ledger": "what the rehearsal PARS holds and has held",
     "GET /ledger/check": "what they say against the client; ?withdrawn=ID for each credit that was meant to go",
     "GET /switches": "the fault switches that are on, and all that are known",
-    "POST /switch": '{"fault": "..."} and, if wanted, side, operation, times (null: always), seconds, stored, message',
+    "POST /switch": '{"fault": "..."} and, if wanted, side, operation, times (null: always), seconds, count, stored, '
+    "message",
     "DELETE /switches": "turn every switch off",
-    "POST /clock": '{"seconds": 86400}: move the clock of LRS and PARS on',
+    "POST /clock": '{"seconds": 86400}: move the clock of all on',
     "POST /boards": "let every board but the slow ones answer now",
 }
 

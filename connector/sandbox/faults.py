@@ -6,18 +6,19 @@ import threading
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Side = Literal["lrs", "pars"]
+Side = Literal["lrs", "pars", "moodle"]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`where` is socket (shown by the carrier, on either side), lrs or pars; `acts`: the request takes effect."""
+    """`where` is socket (shown by the carrier, on any side), lrs or pars; `acts`: the request takes effect."""
 
     name: str
     where: Literal["socket", "lrs", "pars"]
     does: str
     acts: bool = False
     seconds: float = 0
+    count: int = 0
 
 
 _ALL = (
@@ -54,10 +55,29 @@ _ALL = (
     Fault("foreign-more", "lrs", "`more` is an absolute URL on another origin"),
     Fault("looping-more", "lrs", "`more` leads to the same page again"),
     Fault("empty-pages", "lrs", "a page without statements and with a `more`"),
-    Fault("descending", "lrs", "newest first although ascending was asked"),
+    Fault("descending", "lrs", "this one page newest first although ascending was asked"),
+    Fault("expire-token", "lrs", "401: the bearer token is forgotten before its time"),
     Fault(
         "clock-jump", "lrs", "the LRS's clock, its Date too, jumps by `seconds`, which may be negative", seconds=3600
     ),
+    Fault("since-inclusive", "lrs", "`since` counts the statements stored at that very moment (xapi-lrs)"),
+    Fault("until-exclusive", "lrs", "`until` leaves out the statements stored at that very moment (xapi-lrs)"),
+    Fault("since-by-timestamp", "lrs", "`since` and `until` compare `timestamp`, not `stored` (Ralph)"),
+    Fault("order-by-timestamp", "lrs", "the order goes by `timestamp`, not `stored` (Ralph with a search engine)"),
+    Fault("ignore-until", "lrs", "`until` is not heard"),
+    Fault("ignore-verb", "lrs", "`verb` is not heard: everything comes"),
+    Fault("deaf-verb", "lrs", "`verb` finds nothing, whatever is there (Ralph with files)"),
+    Fault("ignore-ascending", "lrs", "`ascending` is not heard: the whole chain newest first (xapi-lrs)"),
+    Fault("ascending-per-page", "lrs", "oldest first in any case; ascending turns each page round (Ralph with files)"),
+    Fault("page-cap", "lrs", "pages of `count` statements at most, whatever `limit` asks (ADL LRS, Ralph)", count=100),
+    Fault("eager-more", "lrs", "a full page has a `more` although nothing follows (Ralph)"),
+    Fault("absent-more", "lrs", "the last page has no `more` at all, in place of an empty one (Ralph)"),
+    Fault("frozen-more", "lrs", "`more` leads through what was there at the first page, nothing newer (ADL LRS)"),
+    Fault("absolute-more-http", "lrs", "`more` is an absolute http URL on an inner host (TRAX behind a proxy)"),
+    Fault("no-voiding", "lrs", "voided statements stay, `voidedStatementId` is not heard (Ralph)"),
+    Fault("no-consistent-through", "lrs", "no Consistent-Through (Ralph)"),
+    Fault("version-2", "lrs", "an LRS of xAPI 2.0: says 2.0.0, takes a 2.0.0 request and contextAgents (ADL LRS)"),
+    Fault("multipart", "lrs", "statements come as multipart/mixed with a binary attachment, unasked"),
 )
 FAULTS = {fault.name: fault for fault in _ALL}
 
@@ -71,6 +91,7 @@ class Switch:
     operation: str = ""
     times: int | None = 1
     seconds: float = 0
+    count: int = 0
     stored: bool = False
     message: str = ""
 
@@ -91,7 +112,7 @@ class Switches:
         if fault not in FAULTS:
             raise ValueError(f"no such fault: {fault}; known are {', '.join(FAULTS)}")
         try:
-            switch = Switch(fault, **{"seconds": FAULTS[fault].seconds} | settings)
+            switch = Switch(fault, **{"seconds": FAULTS[fault].seconds, "count": FAULTS[fault].count} | settings)
         except TypeError as error:
             raise ValueError(str(error)) from None
         with self._lock:

@@ -6,13 +6,13 @@ Bytes are kept: a page is put together from what was stored, so a planted statem
 from __future__ import annotations
 
 import bisect
+import hashlib
 import itertools
-import json
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,8 +20,10 @@ import orjson
 
 from connector.sandbox.clock import Clock
 from connector.sandbox.faults import Switches
-from connector.sandbox.lrs_checks import VOIDED
+from connector.sandbox.lrs_checks import VOIDED, instant
 from connector.sandbox.lrs_filters import Filter
+from connector.sandbox.lrs_multipart import Attachment, declared
+from connector.sandbox.lrs_rows import Page, Query, Row, read_object, walk
 
 _MS = timedelta(milliseconds=1)
 _TOKENS = 10_000
@@ -29,37 +31,6 @@ _TOKENS = 10_000
 
 class Conflict(Exception):
     """The id is taken by a statement that says something else."""
-
-
-@dataclass(frozen=True, order=True)
-class Row:
-    """One stored statement; rows sort by `stored`, then by arrival. `statement` is None where the bytes hold none."""
-
-    stored: datetime
-    number: int
-    raw: bytes = field(compare=False, repr=False)
-    statement: dict[str, Any] | None = field(compare=False, repr=False)
-    statement_id: str = field(default="", compare=False)
-    visible_at: datetime = field(default=datetime.min.replace(tzinfo=UTC), compare=False)
-    sent: bytes = field(default=b"", compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Query:
-    """One read: filter, window on `stored`, order and page length; `after` is where a `more` goes on."""
-
-    filter: Filter = field(default_factory=Filter)
-    since: datetime | None = None
-    until: datetime | None = None
-    ascending: bool = False
-    limit: int = 0
-    after: Row | None = None
-
-
-@dataclass(frozen=True)
-class Page:
-    rows: tuple[Row, ...]
-    more: Query | None
 
 
 class Lrs:
@@ -73,6 +44,7 @@ class Lrs:
         self._rows: list[Row] = []
         self._by_id: dict[str, Row] = {}
         self._voided: set[str] = set()
+        self._attachments: dict[str, Attachment] = {}
         self._tokens: OrderedDict[str, Query] = OrderedDict()
         self._numbers = itertools.count()
         self._last = datetime.min.replace(tzinfo=UTC)
@@ -83,46 +55,52 @@ class Lrs:
         """The LRS's own clock, which a switch may have moved."""
         return self._clock.now() + self._skew
 
-    def store(self, statements: Sequence[dict[str, Any]]) -> list[str]:
-        """Store checked statements, all or none; their ids. The same again is no news, Conflict if it differs."""
+    def store(
+        self, statements: Sequence[dict[str, Any]], attachments: Iterable[Attachment] = (), *, version: str = "1.0.0"
+    ) -> list[str]:
+        """Store checked statements, all or none; their ids. The same again is no news, Conflict if it differs.
+
+        `version` is written into statements that name none.
+        """
         with self._lock:
             stamps = self._stamps(len(statements))
             late = self._switches.take("late-rows", "lrs", "store")
             visible = self.now() + timedelta(seconds=late.seconds if late else 0)
-            ids = [str(one.get("id") or uuid.uuid4()).lower() for one in statements]
+            ids = [str(one.get("id") or uuid.uuid4()) for one in statements]
             triples = [triple for triple in zip(ids, statements, stamps, strict=True) if self._is_news(*triple[:2])]
             for statement_id, statement, stamp in triples:
-                self._keep(self._row(statement_id, statement, stamp, visible))
+                self._keep({"version": version} | statement | {"id": statement_id}, _essence(statement), stamp, visible)
+            self._attachments |= {one.sha2: one for one in attachments}
             return ids
 
     def plant(self, raw: bytes, stored: datetime | None = None) -> None:
         """Put these very bytes where a lax LRS would hold a statement; they need not even be JSON."""
         with self._lock:
-            try:
-                found = json.loads(raw)
-            except ValueError:
-                found = None
-            statement = found if isinstance(found, dict) else None
-            statement_id = str(statement.get("id", "")).lower() if statement else ""
+            statement_id = str((read_object(raw) or {}).get("id", "")).lower()
             stamp = stored or self._stamps(1)[0]
-            bisect.insort(self._rows, Row(stamp, next(self._numbers), raw, statement, statement_id))
+            bisect.insort(self._rows, Row(stamp, next(self._numbers), raw, statement_id))
 
     def query(self, query: Query) -> Page:
         """One page, newest first unless `ascending`; voided and not yet visible statements are not there."""
         with self._lock:
-            limit, now = min(query.limit or self.page_limit, self.page_limit), self.now()
-            shown = (row for row in self._walk(query) if row.visible_at <= now and row.statement_id not in self._voided)
-            matching = shown if query.filter.is_empty else (row for row in shown if self._matches(row, query.filter))
+            limit = min(query.limit or self.page_limit, self.page_limit)
+            matching = self._matching(query)
             rows = tuple(itertools.islice(matching, limit))
-            rest = next(matching, None)
-            return Page(rows, replace(query, after=rows[-1]) if rest and rows else None)
+            more = self._rest(query, rows, matching, full=len(rows) == limit)
+            return Page(rows[::-1] if query.turned else rows, more)
 
-    def one(self, statement_id: str, *, voided: bool) -> bytes | None:
-        """A statement by its id, among the voided or the others."""
+    def one(self, statement_id: str, *, voided: bool | None) -> Row | None:
+        """A statement by its id, among the voided or the others; None looks among both."""
         with self._lock:
             row = self._by_id.get(statement_id.lower())
-            known = row is not None and row.visible_at <= self.now()
-            return row.raw if row and known and (row.statement_id in self._voided) == voided else None
+            if row is None or row.visible_at > self.now():
+                return None
+            return row if voided is None or (row.statement_id in self._voided) == voided else None
+
+    def attached(self, rows: Iterable[Row]) -> list[Attachment]:
+        """The attachments that these statements declare and the LRS holds, each once."""
+        wanted = dict.fromkeys(str(one.get("sha2")).lower() for row in rows for one in declared(row.statement or {}))
+        return [self._attachments[sha2] for sha2 in wanted if sha2 in self._attachments]
 
     def token(self, query: Query) -> str:
         """An opaque name under which a page can be asked for."""
@@ -143,7 +121,7 @@ class Lrs:
 
     def statements(self) -> Iterator[dict[str, Any]]:
         """Every statement that is held, voided ones too."""
-        return (row.statement for row in list(self._rows) if row.statement is not None)
+        return (statement for row in list(self._rows) if (statement := row.statement) is not None)
 
     def _stamps(self, count: int) -> list[datetime]:
         """Times of storing: milliseconds that only grow, unless a switch makes them tie or jump."""
@@ -157,51 +135,49 @@ class Lrs:
         self._last = stamps[-1] if stamps else self._last
         return stamps
 
-    def _is_news(self, statement_id: str, statement: dict[str, Any]) -> bool:
-        known = self._by_id.get(statement_id)
-        if known and known.sent != _essence(statement):
+    def _is_news(self, statement_id: str, statement: Mapping[str, Any]) -> bool:
+        known = self._by_id.get(statement_id.lower())
+        if known and not (known.essence == _essence(statement) and _is_timed_alike(known, statement)):
             raise Conflict(f"statement {statement_id} exists and says something else")
         return known is None
 
-    def _row(self, statement_id: str, sent: dict[str, Any], stored: datetime, visible_at: datetime) -> Row:
-        stamp = stored.strftime("%Y-%m-%dT%H:%M:%S.") + f"{stored.microsecond // 1000:03d}Z"
-        authority = {"objectType": "Agent", "account": {"homePage": "http://lrs.example.org", "name": self.user}}
-        statement = {"timestamp": stamp, "version": "1.0.0"} | sent
-        statement |= {"id": statement_id, "stored": stamp, "authority": authority}
-        if activities := sent.get("context", {}).get("contextActivities"):
-            lists = {name: several if isinstance(several, list) else [several] for name, several in activities.items()}
-            statement["context"] = sent["context"] | {"contextActivities": lists}
-        row = Row(stored, next(self._numbers), orjson.dumps(statement), statement, statement_id, visible_at)
-        return replace(row, sent=_essence(sent))
-
-    def _keep(self, row: Row) -> None:
+    def _keep(self, statement: dict[str, Any], essence: bytes, stored: datetime, visible: datetime) -> None:
+        held = _as_held(statement, stored, self.user)
+        own_id = str(held["id"]).lower()
+        row = Row(stored, next(self._numbers), orjson.dumps(held), own_id, visible, essence)
         bisect.insort(self._rows, row)
-        self._by_id[row.statement_id] = row
-        if row.statement and row.statement["verb"]["id"] == VOIDED:
-            target = self._by_id.get(row.statement["object"]["id"].lower())
-            # a voiding statement cannot itself be voided
-            if not (target and target.statement and target.statement["verb"]["id"] == VOIDED):
-                self._voided.add(row.statement["object"]["id"].lower())
+        self._by_id[own_id] = row
+        if not _voids(held):
+            return
+        # a voiding statement cannot itself be voided, whichever of the two comes first
+        self._voided.discard(own_id)
+        target = held["object"]["id"].lower()
+        known = self._by_id.get(target)
+        if not (known and _voids(known.statement or {})):
+            self._voided.add(target)
 
-    def _walk(self, query: Query) -> Iterator[Row]:
-        """Rows in the asked order: since exclusive, until inclusive."""
-        low = bisect.bisect_right(self._rows, query.since, key=lambda row: row.stored) if query.since else 0
-        high = (
-            bisect.bisect_right(self._rows, query.until, key=lambda row: row.stored) if query.until else len(self._rows)
-        )
-        if query.ascending:
-            low = max(low, bisect.bisect_right(self._rows, query.after)) if query.after else low
-            return (self._rows[at] for at in range(low, high))
-        high = min(high, bisect.bisect_left(self._rows, query.after)) if query.after else high
-        return (self._rows[at] for at in range(high - 1, low - 1, -1))
+    def _matching(self, query: Query) -> Iterator[Row]:
+        now = self.now()
+        rows = walk(self._rows, query) if query.rest is None else iter(query.rest)
+        hidden = frozenset() if query.shows_voided else self._voided
+        shown = (row for row in rows if row.visible_at <= now and row.statement_id not in hidden)
+        return shown if query.filter.is_empty else (row for row in shown if self._is_meant(row, query.filter))
 
-    def _matches(self, row: Row, wanted: Filter) -> bool:
+    def _rest(self, query: Query, rows: Sequence[Row], matching: Iterator[Row], *, full: bool) -> Query | None:
+        """What a `more` asks for, or None after the last page."""
+        if query.frozen:
+            rest = tuple(matching)
+            return replace(query, rest=rest) if rest else None
+        goes_on = (query.eager and full) or next(matching, None) is not None
+        return replace(query, after=rows[-1]) if rows and goes_on else None
+
+    def _is_meant(self, row: Row, wanted: Filter) -> bool:
         """A statement that refers to a matching one matches too."""
         seen: set[str] = set()
-        while row.statement is not None:
-            if wanted.matches(row.statement):
+        while (statement := row.statement) is not None:
+            if wanted.matches(statement):
                 return True
-            reference = _reference(row.statement)
+            reference = _reference(statement)
             if reference in seen or reference not in self._by_id:
                 return False
             seen.add(reference)
@@ -209,7 +185,30 @@ class Lrs:
         return False
 
 
-def _reference(statement: dict[str, Any]) -> str:
+def _as_held(statement: Mapping[str, Any], stored: datetime, user: str) -> dict[str, Any]:
+    """The statement with all that an LRS sets or puts right."""
+    stamp = stored.strftime("%Y-%m-%dT%H:%M:%S.") + f"{stored.microsecond // 1000:03d}Z"
+    authority = {"objectType": "Agent", "account": {"homePage": "http://lrs.example.org", "name": user}}
+    held = {"timestamp": stamp} | _with_lists(statement) | {"stored": stamp, "authority": authority}
+    if statement["object"].get("objectType") == "SubStatement":
+        held["object"] = _with_lists(statement["object"])
+    return held
+
+
+def _with_lists(statement: Mapping[str, Any]) -> dict[str, Any]:
+    """Context activities as lists, single ones too."""
+    activities = statement.get("context", {}).get("contextActivities")
+    if not activities:
+        return dict(statement)
+    lists = {name: several if isinstance(several, list) else [several] for name, several in activities.items()}
+    return {**statement, "context": statement["context"] | {"contextActivities": lists}}
+
+
+def _voids(statement: Mapping[str, Any]) -> bool:
+    return bool(statement.get("verb", {}).get("id") == VOIDED)
+
+
+def _reference(statement: Mapping[str, Any]) -> str:
     """The id of the statement it refers to, or nothing; a planted statement may have any object."""
     about = statement.get("object")
     if not isinstance(about, dict) or about.get("objectType") != "StatementRef":
@@ -217,12 +216,15 @@ def _reference(statement: dict[str, Any]) -> str:
     return str(about.get("id", "")).lower()
 
 
-def _essence(statement: dict[str, Any]) -> bytes:
-    """What may not differ when an id comes again: everything but what the LRS sets."""
-    own = {name: value for name, value in statement.items() if name not in ("id", "stored", "authority", "version")}
-    return orjson.dumps(own, option=orjson.OPT_SORT_KEYS)
+def _is_timed_alike(known: Row, statement: Mapping[str, Any]) -> bool:
+    """One instant may be written in many ways, and a missing one was set by the LRS."""
+    return "timestamp" not in statement or instant(statement["timestamp"]) == known.key("timestamp")[0]
 
 
-def as_page(rows: Iterable[Row], more: str) -> bytes:
-    """The bytes of a result: each statement exactly as it is held."""
-    return b'{"statements":[' + b",".join(row.raw for row in rows) + b'],"more":' + orjson.dumps(more) + b"}"
+def _essence(statement: Mapping[str, Any]) -> bytes:
+    """A digest of what may not differ when an id comes again: not what the LRS sets, and no wording."""
+    outside = ("id", "stored", "authority", "version", "timestamp", "attachments")
+    own = {name: value for name, value in _with_lists(statement).items() if name not in outside}
+    own["verb"] = statement["verb"]["id"]
+    own["object"] = {name: value for name, value in statement["object"].items() if name != "definition"}
+    return hashlib.blake2b(orjson.dumps(own, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

@@ -5,38 +5,37 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from typing import Any
 
 import orjson
 
-from connector.sandbox import control
+from connector.sandbox import control, lrs_multipart, lrs_questions, lrs_quirks
 from connector.sandbox.carrier import Request, Response
-from connector.sandbox.faults import Side, Switches
-from connector.sandbox.lrs import Conflict, Lrs, Query, as_page
-from connector.sandbox.lrs_checks import Wrong, check, instant, is_uuid
-from connector.sandbox.lrs_filters import Filter, identifier
+from connector.sandbox.faults import Side, Switch, Switches
+from connector.sandbox.lrs import Conflict, Lrs
+from connector.sandbox.lrs_checks import Wrong, check, is_uuid
+from connector.sandbox.lrs_multipart import UNASKED, Attachment
+from connector.sandbox.lrs_rows import Query, Row, as_page
+from connector.sandbox.lrs_tokens import Tokens
 
 BASE = "/xapi"
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
 _STATEMENTS = f"{BASE}/statements"
 _MORE = f"{_STATEMENTS}/more/"
 _VERSIONS = ("1.0.0", "1.0.1", "1.0.2", "1.0.3")
-_FILTERS = {
-    "agent", "verb", "activity", "registration", "related_activities", "related_agents", "since", "until", "limit",
-    "ascending", "format", "attachments",
-}  # fmt: skip
-_OTHER_ORIGIN = "http://lrs.example.net"
+_OTHER_ORIGINS = {"foreign-more": "http://lrs.example.net", "absolute-more-http": "http://inner.lrs.example.org:8080"}
 
 
 class _Denied(Exception):
-    """401, 403 or 404 with its reason."""
+    """401, 404 or 405 with its reason."""
 
-    def __init__(self, status: int, why: str) -> None:
+    def __init__(self, status: int, why: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(why)
         self.status = status
+        self.headers = headers or {}
 
 
 @dataclass
@@ -46,10 +45,13 @@ class LrsApp:
     lrs: Lrs
     switches: Switches
     control: control.Control
-    side: Side = "lrs"
+    tokens: Tokens
+    side: Side = field(default="lrs", init=False)
     origin: str = ""
 
     def operation(self, request: Request) -> str:
+        if request.path == TOKEN_PATH:
+            return "token"
         if request.path.startswith(_MORE):
             return "more"
         if request.path == _STATEMENTS:
@@ -61,18 +63,18 @@ class LrsApp:
         self.control.pars.tick()
         if operation == "control":
             return self.control.act(request)
+        if operation == "token":
+            return self.tokens.grant(request)
+        second = self._fires("version-2", operation)
         try:
-            response = self._answer(request, operation)
+            response = self._answer(request, operation, second=second)
         except _Denied as error:
-            response = Response(error.status, str(error).encode(), "text/plain")
+            response = Response(error.status, str(error).encode(), "text/plain", error.headers)
         except Conflict as error:
             response = Response(409, str(error).encode(), "text/plain")
         except Wrong as error:
             response = Response(400, str(error).encode(), "text/plain")
-        told = _stamp(self.lrs.consistent_through(operation))
-        headers = {"X-Experience-API-Version": "1.0.3", "X-Experience-API-Consistent-Through": told, **response.headers}
-        headers["Date"] = format_datetime(self.lrs.now(), usegmt=True)
-        return Response(response.status, response.body, response.content_type, headers)
+        return replace(response, headers={**self._headers(operation, second=second), **response.headers})
 
     def later(self, request: Request, seconds: float) -> None:
         self.control.pars.later(seconds, lambda: self.act(request))
@@ -80,161 +82,142 @@ class LrsApp:
     def note(self, request: Request, response: Response | None, *, readable: bool) -> None:
         """Reading an LRS leaves no trace worth judging."""
 
-    def _answer(self, request: Request, operation: str) -> Response:
+    def _take(self, fault: str, operation: str) -> Switch | None:
+        return self.switches.take(fault, "lrs", operation)
+
+    def _fires(self, fault: str, operation: str) -> bool:
+        return self._take(fault, operation) is not None
+
+    def _headers(self, operation: str, *, second: bool) -> dict[str, str]:
+        headers = {
+            "X-Experience-API-Version": "2.0.0" if second else "1.0.3",
+            "Date": format_datetime(self.lrs.now(), usegmt=True),
+        }
+        told = lrs_questions.moment(self.lrs.consistent_through(operation))
+        if not self._fires("no-consistent-through", operation):
+            headers["X-Experience-API-Consistent-Through"] = told
+        return headers
+
+    def _answer(self, request: Request, operation: str, *, second: bool) -> Response:
+        versions = (*_VERSIONS, "2.0.0") if second else _VERSIONS
         if operation == "about":
             if request.path != f"{BASE}/about":
                 raise _Denied(404, "no such resource in this rehearsal")
-            return Response(200, json.dumps({"version": list(_VERSIONS)}).encode())
-        self._check_caller(request)
+            return Response(200, json.dumps({"version": versions}).encode())
+        self._check_caller(request, operation, versions)
         if operation == "more":
             return self._more(request)
-        handlers = {"GET": self._get, "POST": self._post, "PUT": self._put}
-        if request.method not in handlers:
-            raise _Denied(405, f"{request.method} is not taken here")
-        return handlers[request.method](request)
+        if request.method == "GET":
+            return self._get(lrs_questions.params_of(request))
+        if request.method == "POST":
+            return self._post(request, second=second)
+        if request.method == "PUT":
+            return self._put(request, second=second)
+        raise _Denied(405, f"{request.method} is not taken here")
 
-    def _check_caller(self, request: Request) -> None:
+    def _check_caller(self, request: Request, operation: str, versions: tuple[str, ...]) -> None:
         version = request.headers.get("X-Experience-API-Version")
-        if version is None or not (version == "1.0" or version in _VERSIONS):
-            raise Wrong(f"X-Experience-API-Version is {version or 'missing'}; this is a 1.0.3 LRS")
-        given = request.headers.get("Authorization", "")
-        right = "Basic " + base64.b64encode(f"{self.lrs.user}:{self.lrs.password}".encode()).decode()
-        if not hmac.compare_digest(given.encode(), right.encode()):
-            raise _Denied(401, "wrong user or password")
+        if version != "1.0" and version not in versions:
+            raise Wrong(f"X-Experience-API-Version is {version or 'missing'}; this LRS knows {', '.join(versions)}")
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        if scheme == "Bearer":
+            self._check_token(rest, operation)
+            return
+        right = base64.b64encode(f"{self.lrs.user}:{self.lrs.password}".encode()).decode()
+        if scheme != "Basic" or not hmac.compare_digest(rest.encode(), right.encode()):
+            raise _Denied(401, "wrong user or password", {"WWW-Authenticate": 'Basic realm="rehearsal"'})
 
-    def _get(self, request: Request) -> Response:
-        params = _params(request)
-        by_id = {"statementId", "voidedStatementId"} & set(params)
-        if by_id:
-            return self._one(params, by_id)
-        if unknown := sorted(set(params) - _FILTERS):
-            raise Wrong(f"unknown parameter {unknown[0]}")
-        if params.get("format", "exact") not in ("exact", "canonical"):
-            raise Wrong("this rehearsal shows statements in the formats exact and canonical only")
-        if _flag(params, "attachments"):
-            raise Wrong("this rehearsal holds no attachments")
-        return self._page(_query(params), "read")
+    def _check_token(self, token: str, operation: str) -> None:
+        if self._fires("expire-token", operation):
+            self.tokens.forget(token)
+        if not self.tokens.is_good(token):
+            raise _Denied(401, "no such token, or no more", {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
-    def _one(self, params: Mapping[str, str], by_id: set[str]) -> Response:
-        if len(by_id) > 1 or set(params) - by_id - {"format", "attachments"}:
-            raise Wrong("statementId and voidedStatementId go alone")
-        name = by_id.pop()
-        if not is_uuid(params[name]):
-            raise Wrong(f"{name} is not a UUID")
-        found = self.lrs.one(params[name], voided=name == "voidedStatementId")
+    def _get(self, params: Mapping[str, str]) -> Response:
+        wanted = lrs_questions.single(params)
+        if wanted is None:
+            return self._ask(lrs_questions.query(params))
+        voids = not self._fires("no-voiding", "read")
+        name, statement_id = wanted
+        if name == "voidedStatementId" and not voids:
+            return self._page(replace(Query(), shows_voided=True), "read")
+        found = self.lrs.one(statement_id, voided=name == "voidedStatementId" if voids else None)
         if found is None:
             raise _Denied(404, "no such statement")
-        return Response(200, found)
+        return self._with_attachments(found.raw, (found,), "read", asked=lrs_questions.flag(params, "attachments"))
+
+    def _ask(self, query: Query) -> Response:
+        return self._page(lrs_quirks.understood(query, lambda fault: self._take(fault, "read")), "read")
 
     def _more(self, request: Request) -> Response:
         query = self.lrs.behind(request.path.removeprefix(_MORE))
-        if query is None or self.switches.take("expired-more", "lrs", "more"):
+        if query is None or self._fires("expired-more", "more"):
             raise _Denied(404, "this `more` has expired")
         return self._page(query, "more")
 
     def _page(self, query: Query, operation: str) -> Response:
-        def fires(fault: str) -> bool:
-            return self.switches.take(fault, "lrs", operation) is not None
-
-        def link(query: Query) -> str:
-            path = _MORE + self.lrs.token(query)
-            return (
-                self.origin + path
-                if fires("absolute-more")
-                else _OTHER_ORIGIN + path
-                if fires("foreign-more")
-                else path
-            )
-
-        if fires("descending"):
+        if self._fires("descending", operation):
             query = replace(query, ascending=False)
-        if fires("empty-pages"):
-            return Response(200, as_page((), link(query)))
+        if self._fires("empty-pages", operation):
+            return Response(200, as_page((), self._link(query, operation)))
         page = self.lrs.query(query)
         if page.more is None:
-            return Response(200, as_page(page.rows, ""))
-        return Response(200, as_page(page.rows, link(query if fires("looping-more") else page.more)))
+            more = None if self._fires("absent-more", operation) else ""
+        else:
+            more = self._link(query if self._fires("looping-more", operation) else page.more, operation)
+        return self._with_attachments(as_page(page.rows, more), page.rows, operation, asked=query.attachments)
 
-    def _post(self, request: Request) -> Response:
+    def _link(self, query: Query, operation: str) -> str:
+        """Where `query` can be asked for: a path, as the specification has it, or some server's idea of an address."""
+        origins = {"absolute-more": self.origin, **_OTHER_ORIGINS}
+        origin = next((origin for fault, origin in origins.items() if self._fires(fault, operation)), "")
+        return origin + _MORE + self.lrs.token(query)
+
+    def _with_attachments(self, document: bytes, rows: Iterable[Row], operation: str, *, asked: bool) -> Response:
+        unasked = self._fires("multipart", operation)
+        if not asked and not unasked:
+            return Response(200, document)
+        attachments = self.lrs.attached(rows) or ([UNASKED] if unasked else [])
+        content_type, body = lrs_multipart.join(document, attachments)
+        return Response(200, body, content_type)
+
+    def _post(self, request: Request, *, second: bool) -> Response:
         if request.query:
             raise Wrong(f"unknown parameter {request.query[0][0]}")
-        found = _body(request)
+        found, attachments = _body(request)
         statements = found if isinstance(found, list) else [found]
         for statement in statements:
-            check(statement)
+            check(statement, second=second)
         ids = [one["id"].lower() for one in statements if "id" in one]
         if len(set(ids)) < len(ids):
             raise Wrong("one id stands twice in the batch")
-        return Response(200, json.dumps(self.lrs.store(statements)).encode())
+        return Response(200, json.dumps(self._store(statements, attachments, second=second)).encode())
 
-    def _put(self, request: Request) -> Response:
-        params = _params(request)
+    def _put(self, request: Request, *, second: bool) -> Response:
+        params = lrs_questions.params_of(request)
         if set(params) != {"statementId"} or not is_uuid(params["statementId"]):
             raise Wrong("PUT wants statementId, a UUID, and nothing else")
-        statement = _body(request)
-        check(statement)
+        statement, attachments = _body(request)
+        check(statement, second=second)
         if statement.setdefault("id", params["statementId"]).lower() != params["statementId"].lower():
             raise Wrong("statementId and the statement's id differ")
-        self.lrs.store([statement])
+        self._store([statement], attachments, second=second)
         return Response(204)
 
+    def _store(self, statements: list[Any], attachments: list[Attachment], *, second: bool) -> list[str]:
+        lrs_multipart.match(statements, attachments)
+        return self.lrs.store(statements, attachments, version="2.0.0" if second else "1.0.0")
 
-def _body(request: Request) -> Any:
-    if request.headers.get("Content-Type", "").split(";")[0].strip().lower() != "application/json":
-        raise Wrong("Content-Type is application/json; this rehearsal holds no attachments")
+
+def _body(request: Request) -> tuple[Any, list[Attachment]]:
+    """What was sent, and what is attached to it."""
+    content_type = request.headers.get("Content-Type", "")
+    document, attachments = request.body, list[Attachment]()
+    if lrs_multipart.kind(content_type) == "multipart/mixed":
+        document, attachments = lrs_multipart.split(content_type, request.body)
+    elif lrs_multipart.kind(content_type) != "application/json":
+        raise Wrong("Content-Type is application/json or multipart/mixed")
     try:
-        return orjson.loads(request.body)
+        return orjson.loads(document), attachments
     except ValueError as error:
         raise Wrong(f"the body is not JSON: {error}") from None
-
-
-def _params(request: Request) -> dict[str, str]:
-    if len(request.params) < len(request.query):
-        raise Wrong("a parameter stands twice")
-    return request.params
-
-
-def _query(params: Mapping[str, str]) -> Query:
-    limit = params.get("limit", "0")
-    if not limit.isdigit():
-        raise Wrong("limit is a non-negative integer")
-    return Query(
-        filter=Filter(
-            agent=_agent(params["agent"]) if "agent" in params else None,
-            verb=params.get("verb"),
-            activity=params.get("activity"),
-            registration=params.get("registration"),
-            related_activities=_flag(params, "related_activities"),
-            related_agents=_flag(params, "related_agents"),
-        ),
-        since=_time(params, "since"),
-        until=_time(params, "until"),
-        ascending=_flag(params, "ascending"),
-        limit=int(limit),
-    )
-
-
-def _agent(text: str) -> tuple[str, Any]:
-    try:
-        found = identifier(json.loads(text))
-    except (ValueError, TypeError, AttributeError):
-        found = None
-    if found is None:
-        raise Wrong("agent is the JSON of an agent with one identifier")
-    return found
-
-
-def _flag(params: Mapping[str, str], name: str) -> bool:
-    """true or false, in lower case: `True` is Python's spelling and not xAPI's."""
-    text = params.get(name, "false")
-    if text not in ("true", "false"):
-        raise Wrong(f"{name} is true or false, not {text!r}")
-    return text == "true"
-
-
-def _time(params: Mapping[str, str], name: str) -> datetime | None:
-    return instant(params[name]) if name in params else None
-
-
-def _stamp(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _TIME = re.compile(
     r"(\d{4})-?(\d{2})-?(\d{2})T(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?(Z|[+-]\d{2}(?::?\d{2})?)", re.IGNORECASE
@@ -26,6 +26,8 @@ _CONTEXT = {
     "registration", "instructor", "team", "contextActivities", "revision", "platform", "language", "statement",
     "extensions",
 }  # fmt: skip
+_ADDED = {"contextAgents": ("contextAgent", "agent"), "contextGroups": ("contextGroup", "group")}
+"""What 2.0 adds to a context: the type of one in the list, and where its actor stands."""
 
 
 class Wrong(ValueError):
@@ -52,22 +54,41 @@ def instant(text: Any) -> datetime:
         raise Wrong(f"{text!r} is not a real time") from None
 
 
-def check(statement: Any) -> None:
-    """Wrong unless `statement` may be stored."""
+def check(statement: Any, *, second: bool = False) -> None:
+    """Wrong unless `statement` may be stored; `second` allows what 2.0 (IEEE 9274.1.1) adds."""
+    if second and isinstance(statement, dict):
+        statement = _as_first(statement)
     _names(statement, "statement", _TOP)
     _no_nulls(statement, "statement")
     if "id" in statement and not is_uuid(statement["id"]):
         raise Wrong("statement.id is not a UUID")
-    for name in ("timestamp", "stored"):
-        if name in statement:
-            instant(statement[name])
+    if "stored" in statement:
+        instant(statement["stored"])
     version = statement.get("version", "1.0.0")
     if not isinstance(version, str) or not re.fullmatch(r"1\.0(\.\d+)?", version):
         raise Wrong("statement.version is not 1.0.x")
     _core(statement, "statement")
     if "authority" in statement:
         _actor(statement["authority"], "authority")
-    _attachments(statement.get("attachments", []))
+
+
+def _as_first(statement: Mapping[str, Any]) -> dict[str, Any]:
+    """The statement without what 2.0 adds, which is checked here, so that the rest is judged by 1.0.3's rules."""
+    rest = {name: value for name, value in statement.items() if (name, value) != ("version", "2.0.0")}
+    context = statement.get("context")
+    if not isinstance(context, dict):
+        return rest
+    for several, (one, actor) in _ADDED.items():
+        found = context.get(several, [])
+        if not isinstance(found, list):
+            raise Wrong(f"context.{several} is not a list")
+        for each in found:
+            _names(each, f"context.{several}", {"objectType", actor, "relevantTypes"})
+            types = each.get("relevantTypes", ["urn:any"])
+            if each.get("objectType") != one or not isinstance(types, list) or not types or not all(map(is_iri, types)):
+                raise Wrong(f"context.{several} holds {one}s with relevantTypes that are IRIs")
+            _actor(each.get(actor), f"context.{several}.{actor}")
+    return rest | {"context": {name: value for name, value in context.items() if name not in _ADDED}}
 
 
 def _core(statement: Mapping[str, Any], where: str) -> None:
@@ -82,6 +103,9 @@ def _core(statement: Mapping[str, Any], where: str) -> None:
         _result(statement["result"])
     if "context" in statement:
         _context(statement["context"], statement["object"])
+    if "timestamp" in statement:
+        instant(statement["timestamp"])
+    _attachments(statement.get("attachments", []))
     if statement["verb"]["id"] == VOIDED and statement["object"].get("objectType") != "StatementRef":
         raise Wrong("a voiding statement's object is a StatementRef")
 
@@ -102,12 +126,14 @@ def _actor(actor: Any, where: str) -> None:
         raise Wrong(f"{where}.member is a group's list")
     for member in actor.get("member", []):
         _actor(member, f"{where}.member")
+        if member.get("objectType", "Agent") != "Agent":
+            raise Wrong(f"{where}.member holds a group")
 
 
 def _identifier(name: str, value: Any, where: str) -> None:
     if name == "account":
         _names(value, f"{where}.account", {"homePage", "name"})
-        if not _is_iri(value.get("homePage")) or not isinstance(value.get("name"), str) or not value["name"]:
+        if not is_iri(value.get("homePage")) or not isinstance(value.get("name"), str) or not value["name"]:
             raise Wrong(f"{where}.account needs homePage, an IRL, and name, text")
         return
     forms = {"mbox": r"mailto:[^@\s]+@[^@\s]+", "mbox_sha1sum": r"[0-9a-fA-F]{40}", "openid": _IRI.pattern}
@@ -117,7 +143,7 @@ def _identifier(name: str, value: Any, where: str) -> None:
 
 def _verb(verb: Any, where: str) -> None:
     _names(verb, f"{where}.verb", {"id", "display"})
-    if not _is_iri(verb.get("id")):
+    if not is_iri(verb.get("id")):
         raise Wrong(f"{where}.verb.id is not an IRI")
     _language_map(verb.get("display", {}), f"{where}.verb.display")
 
@@ -151,7 +177,7 @@ def _reference(found: Any, where: str) -> None:
 
 def _activity(found: Any, where: str) -> None:
     _names(found, where, {"objectType", "id", "definition"})
-    if not _is_iri(found.get("id")):
+    if not is_iri(found.get("id")):
         raise Wrong(f"{where}.id is not an IRI")
     definition = found.get("definition", {})
     if not isinstance(definition, dict):
@@ -159,7 +185,7 @@ def _activity(found: Any, where: str) -> None:
     for name in ("name", "description"):
         _language_map(definition.get(name, {}), f"{where}.definition.{name}")
     for name in ("type", "moreInfo"):
-        if name in definition and not _is_iri(definition[name]):
+        if name in definition and not is_iri(definition[name]):
             raise Wrong(f"{where}.definition.{name} is not an IRI")
     _extensions(definition.get("extensions", {}), f"{where}.definition")
 
@@ -196,6 +222,8 @@ def _context(context: Any, about: Mapping[str, Any]) -> None:
     for name in ("instructor", "team"):
         if name in context:
             _actor(context[name], f"context.{name}")
+    if context.get("team", {}).get("objectType", "Group") != "Group":
+        raise Wrong("context.team is not a group")
     if "statement" in context:
         _reference(context["statement"], "context.statement")
     if {"revision", "platform"} & set(context) and about.get("objectType", "Activity") != "Activity":
@@ -221,10 +249,12 @@ def _attachments(found: Any) -> None:
         missing = {"usageType", "display", "contentType", "length", "sha2"} - set(one if isinstance(one, dict) else ())
         if missing:
             raise Wrong(f"attachments: {min(missing)} is missing")
+        if not is_iri(one["usageType"]) or not isinstance(one["sha2"], str):
+            raise Wrong("attachments: usageType is an IRI, sha2 is text")
 
 
 def _extensions(found: Any, where: str) -> None:
-    if not isinstance(found, dict) or not all(_is_iri(key) for key in found):
+    if not isinstance(found, dict) or not all(is_iri(key) for key in found):
         raise Wrong(f"{where}.extensions has a key that is not an IRI")
 
 
@@ -239,7 +269,7 @@ def _is_language(text: Any) -> bool:
     return isinstance(text, str) and _LANGUAGE.fullmatch(text) is not None
 
 
-def _is_iri(text: Any) -> bool:
+def is_iri(text: Any) -> bool:
     return isinstance(text, str) and _IRI.fullmatch(text) is not None
 
 

@@ -58,6 +58,8 @@ class Filter:
         for one in several:
             yield identifier(one)
             yield from (identifier(member) for member in one.get("member", []))
+        if self.related_agents and about.get("objectType") == "SubStatement":
+            yield from self._agents(about)
 
 
 def identifier(agent: Mapping[str, Any]) -> tuple[str, Any] | None:

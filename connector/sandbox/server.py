@@ -1,4 +1,4 @@
-"""The door: a rehearsal LRS and a rehearsal PARS on free loopback ports, with one clock and one set of switches."""
+"""The door: a rehearsal LRS, PARS and Moodle on free loopback ports, with one clock and one set of switches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from types import TracebackType
 from typing import Any, Self
 
-from connector.sandbox import lrs_app, pars_app
+from connector.sandbox import lrs_app, moodle_app, pars_app
 from connector.sandbox.carrier import Server
 from connector.sandbox.clock import Clock
 from connector.sandbox.control import Control
@@ -15,6 +15,8 @@ from connector.sandbox.faults import Switch, Switches
 from connector.sandbox.ledger import Violation
 from connector.sandbox.lrs import Lrs
 from connector.sandbox.lrs_checks import check
+from connector.sandbox.lrs_tokens import Tokens
+from connector.sandbox.moodle_site import MoodleSite, fill
 from connector.sandbox.pars import REHEARSAL, Account, Pars
 from connector.sandbox.world import World
 
@@ -25,13 +27,16 @@ class Credentials:
 
     lrs_user: str = "rehearsal-reader"
     lrs_password: str = "rehearsal-lrs-password"  # noqa: S105 - opens nothing but this rehearsal
+    lrs_client: str = "rehearsal-client"
+    lrs_secret: str = "rehearsal-client-secret"  # noqa: S105 - the same
     provider_id: str = "0001234"
     user: str = "rehearsal-user"
     password: str = "rehearsal-pars-password"  # noqa: S105 - the same
+    moodle_token: str = "rehearsal-moodle-token"  # noqa: S105 - the same
 
 
 class Sandbox:
-    """Both servers, running from `start` (or `with`) to `stop`. A given `today` stops the clock at its 18:00 UTC."""
+    """All servers, running from `start` (or `with`) to `stop`. A given `today` stops the clock at its 18:00 UTC."""
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class Sandbox:
         page_limit: int = 500,
         lrs_port: int = 0,
         pars_port: int = 0,
+        moodle_port: int = 0,
     ) -> None:
         self.clock = Clock(datetime.combine(today, time(18), UTC) if today else None)
         self.world = World(today or self.clock.today())
@@ -57,11 +63,16 @@ class Sandbox:
         )
         self.pars = self._pars(board_delay)
         control = Control(self.pars, self.switches, self.clock)
-        self._lrs_app = lrs_app.LrsApp(self.lrs, self.switches, control)
+        self._lrs_app = lrs_app.LrsApp(self.lrs, self.switches, control, self._tokens())
         self._lrs_server = Server(self._lrs_app, self.switches, self.clock, lrs_port)
         app = pars_app.ParsApp(self.pars, self.switches, control, place)
         self._pars_server = Server(app, self.switches, self.clock, pars_port)
         self._lrs_app.origin = f"http://127.0.0.1:{self._lrs_server.port}"
+        self.moodle = MoodleSite(self.clock, self.credentials.moodle_token)
+        door = moodle_app.MoodleApp(self.moodle, control)
+        self._moodle_server = Server(door, self.switches, self.clock, moodle_port)
+        self.moodle.address = f"http://127.0.0.1:{self._moodle_server.port}"
+        fill(self.moodle, self.world, load=load)
         if load:
             self.load()
 
@@ -71,6 +82,9 @@ class Sandbox:
         world = self.world
         clock, switches = self.clock, self.switches
         return Pars(account, world.activities, world.learners, clock=clock, switches=switches, board_delay=board_delay)
+
+    def _tokens(self) -> Tokens:
+        return Tokens(self.clock, self.credentials.lrs_client, self.credentials.lrs_secret)
 
     def load(self) -> None:
         """Fill the LRS with the world's statements, the odd ones included."""
@@ -86,7 +100,7 @@ class Sandbox:
         return self.lrs.store(statements)
 
     def switch(self, fault: str, **settings: Any) -> Switch:
-        """Turn a fault on: side, operation, times (None is always), seconds, stored, message."""
+        """Turn a fault on: side, operation, times (None is always), seconds, count, stored, message."""
         return self.switches.set(fault, **settings)
 
     def check(self, withdrawn: list[str] | None = None) -> list[Violation]:
@@ -98,12 +112,26 @@ class Sandbox:
         return f"http://127.0.0.1:{self._lrs_server.port}{lrs_app.BASE}"
 
     @property
+    def token_url(self) -> str:
+        """Where the LRS's OAuth 2 clients get their tokens."""
+        return f"http://127.0.0.1:{self._lrs_server.port}{lrs_app.TOKEN_PATH}"
+
+    @property
     def pars_url(self) -> str:
         return f"http://127.0.0.1:{self._pars_server.port}{pars_app.XML_BASE}"
 
     @property
     def pars_json_url(self) -> str:
         return f"http://127.0.0.1:{self._pars_server.port}{pars_app.JSON_BASE}"
+
+    @property
+    def moodle_url(self) -> str:
+        """The site's own address, its wwwroot; the statements of the world name https://lms.example.org instead."""
+        return self.moodle.address
+
+    @property
+    def moodle_token(self) -> str:
+        return self.moodle.token
 
     @property
     def control_url(self) -> str:
@@ -117,12 +145,14 @@ class Sandbox:
     def start(self) -> Self:
         self._lrs_server.start()
         self._pars_server.start()
+        self._moodle_server.start()
         return self
 
     def stop(self) -> None:
-        """End both servers and all their threads, held connections included."""
+        """End all servers and all their threads, held connections included."""
         self._lrs_server.stop()
         self._pars_server.stop()
+        self._moodle_server.stop()
 
     def __enter__(self) -> Self:
         return self.start()

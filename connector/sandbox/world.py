@@ -84,7 +84,7 @@ class World:
             sends.moodle_module_completed(people["ipetrov"], 571, _STEWARDSHIP, self._at(3, "12:00"), success=False),
             sends.moodle_course_completed(people["lvogel"], *_OPIOID, self._at(2, "14:00")),
             sends.moodle_course_completed(people["oadeyemi"], *_STROKE, self._at(2, "15:00")),
-            sends.moodle_course_completed(self._stranger, *_STEWARDSHIP, self._at(2, "16:00")),
+            sends.moodle_course_completed(self.stranger, *_STEWARDSHIP, self._at(2, "16:00")),
             sends.old_moodle_course_completed(
                 people["pjansen"], 7, "Wound Care Basics", self._at(4, "18:00", "Asia/Singapore")
             ),
@@ -113,7 +113,7 @@ class World:
         return sends.storyline_passed(kofi, "5mVbQzTt8Rw", "Hand Hygiene Essentials", self._at(2, "13:00"))
 
     @property
-    def _stranger(self) -> Person:
+    def stranger(self) -> Person:
         """Somebody in the LMS whom no list of learners knows."""
         return Person("visitor", "99", "Alex", "Doe", "01-02")
 

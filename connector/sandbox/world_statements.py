@@ -35,14 +35,14 @@ def mailbox(person: Person) -> Json:
     return {"name": f"{person.given} {person.family}", "mbox": f"mailto:{person.email}", "objectType": "Agent"}
 
 
-def moodle_course_completed(person: Person, course: int, title: str, at: datetime) -> Json:
+def moodle_course_completed(person: Person, course: int, title: str, at: datetime, site: str = LMS) -> Json:
     """logstore_xapi 4.8 and later: no id, no result, no objectType on the actor."""
     return {
         "actor": _moodle_actor(person),
         "verb": {"id": f"{_ADL}completed", "display": {"en": "Completed"}},
-        "object": _moodle_course(course, title),
+        "object": _moodle_course(course, title, site),
         "timestamp": _seconds(at),
-        "context": _moodle_context("\\core\\event\\course_completed", [_site(LMS)]),
+        "context": _moodle_context("\\core\\event\\course_completed", [_site(site)]),
     }
 
 
@@ -265,9 +265,9 @@ def _moodle_actor(person: Person) -> Json:
     }
 
 
-def _moodle_course(course: int, title: str) -> Json:
+def _moodle_course(course: int, title: str, site: str = LMS) -> Json:
     definition = {"type": _CMI5_COURSE, "name": {"en": title}}
-    return {"objectType": "Activity", "id": f"{LMS}/course/view.php?id={course}", "definition": definition}
+    return {"objectType": "Activity", "id": f"{site}/course/view.php?id={course}", "definition": definition}
 
 
 def _moodle_context(event: str, category: list[Json]) -> Json:

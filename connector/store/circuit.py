@@ -7,15 +7,15 @@ it stop. A channel whose saves fail while its reads work would otherwise stop an
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlmodel import Session, col
 
 from connector.errors import ConnectorError, NeedsOperator, RetryLater
 from connector.logs import log
 from connector.store.session import Store
-from connector.store.tables import Channel, Event, Source
+from connector.store.tables import Channel, Event, EvidenceRow, Source
 
 
 def is_closed(row: Channel | Source, now: datetime) -> bool:
@@ -53,10 +53,12 @@ def try_again(session: Session, row: Channel) -> None:
 
 
 def try_now(store: Store) -> None:
-    """Somebody asks by hand: whatever is stopped is tried now and not at its next turn."""
+    """Somebody asks by hand: whatever is stopped is tried now and not at its next turn, open dates included."""
     with store.writing() as session:
         for table in (Source, Channel):
             session.execute(update(table).where(col(table.circuit) == "open").values(next_at=None))
+        open_dates = update(EvidenceRow).where(text("outcome = 'completion' AND award_id IS NULL"))
+        session.execute(open_dates.where(col(EvidenceRow.next_at).is_not(None)).values(next_at=datetime.now(UTC)))
 
 
 def recover(session: Session, row: Channel | Source, *, now: datetime) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from connector.records import Frozen, Problem
 from connector.store.states import State
@@ -45,20 +46,25 @@ def problem(activity_id: str) -> Problem:
 
 def waiting(session: Session) -> list[Waiting]:
     """The activities that only a release keeps from leaving."""
-    held = select(
-        Award.provider_id, Award.activity_id, func.count(), func.count(func.distinct(Award.learner_id)),
-        func.min(Credit.id),
-    ).join(Credit, col(Credit.award_id) == col(Award.id))  # fmt: skip
+    held = select(Credit.id, Award.provider_id, Award.activity_id, Award.learner_id)
+    held = held.join(Award, col(Award.id) == col(Credit.award_id))
     held = held.where(Credit.state == State.HELD, Credit.reason == NOT_RELEASED, Credit.wanted == "present")
-    held = held.group_by(col(Award.provider_id), col(Award.activity_id))
-    found = []
-    for provider, activity, credits_, learners, first in session.exec(held.order_by(col(Award.activity_id))):
-        row = session.get(ActivityRow, (provider, activity))
-        title = row.title if row else ""
-        found.append(
-            Waiting(provider=provider, activity=activity, title=title, credits=credits_, learners=learners, first=first)
-        )
-    return found
+    grouped = defaultdict[tuple[str, str], list[tuple[int, int]]](list)
+    for credit, provider, activity, learner in session.exec(held.order_by(col(Award.activity_id), col(Credit.id))):
+        grouped[provider, activity].append((credit, learner))
+    return [_waiting(session, *key, rows) for key, rows in grouped.items()]
+
+
+def _waiting(session: Session, provider: str, activity: str, rows: list[tuple[int, int]]) -> Waiting:
+    known = session.get(ActivityRow, (provider, activity))
+    return Waiting(
+        provider=provider,
+        activity=activity,
+        title=known.title if known else "",
+        credits=len(rows),
+        learners=len({learner for _, learner in rows}),
+        first=rows[0][0],
+    )
 
 
 def release(session: Session, one: Waiting, *, by: str, now: datetime) -> None:

@@ -64,10 +64,16 @@ class Store:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """One transaction: committed at the end, rolled back on an exception."""
-        engine = self.engine.execution_options(immediate=True)
+    def writing(self, *, within: float | None = None) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on an exception.
+
+        Whoever answers somebody that waits gives the lock fewer seconds (`within`): StoreUnavailable after that.
+        """
+        engine = self.engine.execution_options(immediate=True, **({} if within is None else {"within": within}))
         with self.plainly(), Session(engine, expire_on_commit=False) as session, session.begin():
+            if not self.is_sqlite and within is not None:
+                for limit in ("lock_timeout", "statement_timeout"):
+                    session.connection().exec_driver_sql(f"SET LOCAL {limit} = {max(1, int(within * 1000))}")
             yield session
 
     def plainly(self) -> AbstractContextManager[None]:
@@ -155,8 +161,10 @@ def _tune(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    options = connection.get_execution_options()
+    # each time: the connection is the pool's, and whoever had it before may have been in more of a hurry
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(options.get('within', BUSY_SECONDS) * 1000)}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("immediate", False) else "BEGIN")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from connector.store.states import LIVE, State
 from connector.store.tables import ActivityRow, Award, Credit, LearnerRow
 from connector.store.unmatched import arose, solved
 from connector.store.views import as_record_credit
-from connector.validation import activity_checks, checks, going_live, people
+from connector.validation import activity_checks, baseline, checks, going_live, people
 
 BATCH = 200
 NOT_FOUND = "learner.not_found"
@@ -61,12 +61,16 @@ def _judge(
     session: Session, config: Config, credit: Credit, reported: people.Reported, now: datetime, counts: Counts
 ) -> None:
     award = session.get_one(Award, credit.award_id)
+    if baseline.closed(session, credit, award, now=now):
+        counts["reported_elsewhere"] += 1
+        return
     learner = as_learner(session, session.get_one(LearnerRow, award.learner_id))
     problems = [Problem.model_validate(row) for row in credit.gate]
     if not any(problem.code == NOT_FOUND for problem in problems):
         problems += _problems(session, config, credit, award, learner, now)
         thing = people.thing(award, credit, _identifier(config, credit, learner))
         problems += people.check(thing, award.learner_id, reported)
+        problems += baseline.check(session, credit, award)
         problems += _going_live(session, config, award, now)
         if not credit.attempts:  # after PARS's own "no match", only PARS says that it is solved
             solved(session, credit, award, now=now)

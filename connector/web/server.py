@@ -1,8 +1,9 @@
-"""A small HTTP server on loopback in a thread of its own."""
+"""A small HTTP server in a thread of its own: health and metrics, and the inlet where config.yaml has one."""
 
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 
@@ -12,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connector.config import Config
-from connector.errors import NeedsOperator
+from connector.collection.inlet import Inlet, Limits
+from connector.config import Config, Tls
+from connector.errors import ConfigError, NeedsOperator
 from connector.store.session import Store
 from connector.web import health
 
@@ -21,11 +23,13 @@ STALE = 300.0  # seconds without any finished job, beside the time that the sche
 
 
 class HealthServer:
-    """/livez, /readyz and /metrics; `beat()` is called after each finished job."""
+    """/livez, /readyz, /metrics and /xapi; `beat()` is called after each finished job."""
 
-    def __init__(self, store: Store, config: Config) -> None:
+    def __init__(self, store: Store, config: Config, limits: Limits | None = None) -> None:
         self._store = store
+        self._inlet = Inlet(store, config, limits or Limits()) if config.inlets else None
         self._address = (config.web.host, config.web.port)
+        self._tls = config.web.tls
         self._store_file = health.inode(store)
         self._stale = STALE + min(config.schedule.digest, config.schedule.submission).total_seconds()
         self._beat = time.monotonic()
@@ -42,14 +46,30 @@ class HealthServer:
                 Route("/livez", self._livez),
                 Route("/readyz", self._readyz),
                 Route("/metrics", self._metrics),
+                *(self._inlet.routes() if self._inlet else ()),
             ]
         )
 
     def start(self) -> None:
-        """Answers from the moment it returns. Raises NeedsOperator when the port is taken."""
+        """Answers from the moment it returns.
+
+        Raises NeedsOperator when the port is taken, ConfigError when the certificate or its key cannot be used.
+        """
+        if self._tls:
+            _check(self._tls)
+        if self._inlet:
+            self._inlet.open()
         listener = self._listen()
         self.port = listener.getsockname()[1]
-        settings = uvicorn.Config(self.app(), log_config=None, access_log=False, lifespan="off")
+        settings = uvicorn.Config(
+            self.app(),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            ssl_certfile=self._tls.certificate if self._tls else None,
+            ssl_keyfile=self._tls.key if self._tls else None,
+        )
         self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._server.run, args=([listener],), name="health", daemon=True)
         self._thread.start()
@@ -88,3 +108,16 @@ class HealthServer:
 
     def _metrics(self, _request: Request) -> Response:
         return Response(health.exposition(self._store), media_type="text/plain; version=0.0.4")
+
+
+def _check(tls: Tls) -> None:
+    """The server's thread would only die of it; and a key under a password would make it ask at the terminal."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password=lambda: "-")
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise ConfigError(
+            "config.certificate",
+            f"web.tls cannot be used: {type(error).__name__}",
+            "both files must be readable, in PEM, belong together, and the key must have no password",
+            where=str(tls.certificate),
+        ) from None

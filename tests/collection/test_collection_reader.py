@@ -21,8 +21,10 @@ class Scripted:
 
     say: Callable[[int], tuple[int, str] | Exception]
     asked: list[str] = field(default_factory=list)
+    limits: list[int] = field(default_factory=list)
 
     def page(self, query: Query) -> Page:
+        self.limits.append(query.limit)
         return self._answer("first")
 
     def follow(self, more: str) -> Page:
@@ -74,6 +76,25 @@ def test_a_more_that_always_expires_is_an_error() -> None:
     with pytest.raises(MoreExpired):
         sizes(lrs)
     assert len(lrs.asked) == 2 * (reader.MOST_RESTARTS + 1)
+
+
+def too_slow() -> RetryLater:
+    return RetryLater("lrs.timed_out", "no answer in time")
+
+
+def test_a_first_page_that_takes_too_long_is_asked_for_in_halves() -> None:
+    lrs = Scripted(lambda n: [too_slow(), too_slow(), (5, "a"), expired(), (5, "")][n])
+    assert [len(page.statements) for page in reader.chain(lrs, Query(None, limit=90))] == [5, 5]
+    assert lrs.limits == [90, 45, 22, 22], "for the whole chain, also where it starts again"
+
+
+def test_halving_ends_at_ten_and_is_for_first_pages_that_are_slow_alone() -> None:
+    slow, down = Scripted(lambda _: too_slow()), Scripted(lambda _: RetryLater("lrs.failing", "500"))
+    later = Scripted(lambda n: [(5, "a"), too_slow()][n])
+    for lrs, limits in ((slow, [25, 12, 10]), (down, [25]), (later, [25])):
+        with pytest.raises(RetryLater):
+            list(reader.chain(lrs, Query(None, limit=25)))
+        assert lrs.limits == limits
 
 
 @pytest.mark.parametrize(

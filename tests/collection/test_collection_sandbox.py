@@ -27,7 +27,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def setting(sandbox: Sandbox, configure: Configure) -> tuple[Config, SourceConfig]:
-    return configure(sandbox.lrs_url, timeout="1s")
+    return configure(sandbox.lrs_url, timeout="1s", page=10)
 
 
 def post(sandbox: Sandbox, first: int, count: int) -> list[str]:

@@ -16,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
-from connector.collection import stage
+from connector.collection import save, stage
+from connector.collection.reading import SoFar
 from connector.errors import RetryLater
 from connector.lrs import moments
+from connector.records import Counts
 from connector.store.session import Store
-from connector.store.tables import Event, Source, StatementRow, Voided
+from connector.store.tables import Event, Source, StatementRow, Voided, Wish
 from tests.collection.conftest import Configure
 from tests.collection.model import MS, ModelLrs
 from tests.collection.settings import PASSWORD_IN, config_for, source_for
@@ -45,6 +47,11 @@ def source_row(store: Store, name: str = "campus") -> Source:
 def events(store: Store) -> list[tuple[str, str]]:
     with store.reading() as session:
         return [(event.what, event.code) for event in session.exec(select(Event).order_by(col(Event.id)))]
+
+
+def wishes(store: Store) -> list[Wish]:
+    with store.reading() as session:
+        return list(session.exec(select(Wish).order_by(col(Wish.id))))
 
 
 def queries(lrs: FakeLrs) -> list[str]:
@@ -101,10 +108,10 @@ def test_a_resend_is_linked_to_the_oldest_from_any_source(store: Store) -> None:
     ids = [moodle(number)["id"] for number in (1, 2, 3, 4)]
     again = [raw(moodle(1) | {"id": name}) for name in ids]
     other_fact = raw(moodle(1) | {"id": moodle(5)["id"], "timestamp": "2026-03-01T09:30:01Z"})
-    first = FakeLrs(in_turn(page([*again[:2], other_fact], more="/xapi/statements?2"), page([again[2]])))
+    first = FakeLrs(in_turn(page([*again[:2], other_fact], more="/xapi/statements?2", date=DATE), page([again[2]])))
     with first as lrs, FakeLrs(in_turn(page([again[3]]))) as forwarded:
         config = config_for(source_for(lrs.endpoint), source_for(forwarded.endpoint, name="copy"))
-        counts = stage.run(store, config)
+        counts = sum((stage.collect(store, config, source) for source in config.polled), Counts())
     assert (counts["stored"], counts["linked"]) == (5, 3)
     kept = {row.statement_id: row for row in rows(store)}
     assert [kept[name].duplicate_of for name in ids] == [None, *[kept[ids[0]].id] * 3]
@@ -120,7 +127,7 @@ def test_the_same_id_twice_on_a_page_is_one_row(store: Store, configure: Configu
 def test_voided_ids_are_remembered_before_and_after_their_statement(store: Store, configure: Configure) -> None:
     early, late = moodle(1)["id"], moodle(2)["id"]
     pages = in_turn(
-        page([raw(voiding(early.upper(), 11)), raw(moodle(1)), raw(moodle(2))], more="/xapi/statements?2"),
+        page([raw(voiding(early.upper(), 11)), raw(moodle(1)), raw(moodle(2))], more="/xapi/statements?2", date=DATE),
         page([raw(voiding(late, 12)), raw(voiding(late, 13)), raw(voiding(early, 14))]),
     )
     with FakeLrs(pages) as lrs:
@@ -196,6 +203,7 @@ def test_another_endpoint_begins_again(store: Store, configure: Configure) -> No
 def test_a_sweep_reads_further_back_now_and_then(
     store: Store, configure: Configure, field: str, days: int, since: str
 ) -> None:
+    """The server has all in one slice: it does not look at `until`, and is asked once without."""
     with FakeLrs(in_turn(page([raw(moodle(1))]))) as lrs:
         config, source = configure(lrs.endpoint, cursor_field=field)
         with time_machine.travel(NOON, tick=False) as clock:
@@ -203,24 +211,10 @@ def test_a_sweep_reads_further_back_now_and_then(
                 stage.collect(store, config, source)
                 clock.shift(timedelta(days=days) / 2)
     asked = [path.partition("since=")[2][:13] for path in queries(lrs)]
-    assert asked[0] == ""
-    assert asked.count(since) == 1
-    assert asked[2] == since
-
-
-def test_a_sweep_that_falls_due_during_a_reading_is_not_forgotten(store: Store, configure: Configure) -> None:
-    with time_machine.travel(NOON, tick=False) as clock:
-
-        def in_the_meantime(_asked: object) -> Said:
-            if len(lrs.asked) == 2:
-                clock.shift(timedelta(days=2))
-            return page([raw(moodle(1))])
-
-        with FakeLrs(in_the_meantime) as lrs:
-            config, source = configure(lrs.endpoint)
-            for _ in range(3):
-                stage.collect(store, config, source)
-    assert "since=2026-02-22T09" in queries(lrs)[2]
+    live = asked[1]
+    assert asked == ["", live, live, since, since, live]
+    (wish,) = wishes(store)
+    assert (wish.by, wish.args["why"], wish.result) == ("schedule", "sweep", "1 read, 0 new")
 
 
 def jumped(days: int, *statements: bytes) -> Said:
@@ -239,7 +233,8 @@ def test_a_clock_that_had_been_ahead_is_followed_back_and_said_once(store: Store
     assert reached == [NOON, NOON + timedelta(days=30), NOON, NOON, NOON]
     assert [line["event"] for line in lines] == ["source.clock"]
     sinces = [path.partition("since=")[2][:13] for path in queries(lrs)]
-    assert sinces[2:] == ["2026-03-31T11", "2026-02-22T11", "2026-03-01T11"], "one sweep, then as usual"
+    swept = ["2026-02-22T11", "2026-02-23T11", "2026-02-25T11"]
+    assert sinces[2:] == ["2026-03-31T11", *swept, "2026-03-01T11", "2026-03-01T11"], "one sweep, then as usual"
 
 
 def test_a_now_of_a_wrong_clock_does_not_keep_statements_out(store: Store, configure: Configure) -> None:
@@ -354,7 +349,7 @@ def test_the_unexpected_in_one_source_comes_out_after_the_others(store: Store, m
 
 def test_a_page_that_was_saved_before_an_outage_stays_and_the_cursor_too(store: Store, configure: Configure) -> None:
     more = "/xapi/statements?2"
-    with FakeLrs(in_turn(page([raw(moodle(1))], more=more), Said(b"", 500))) as lrs:
+    with FakeLrs(in_turn(page([raw(moodle(1))], more=more, date=DATE), Said(b"", 500))) as lrs:
         config, source = configure(lrs.endpoint)
         counts = stage.collect(store, config, source)
     assert (counts["stored"], counts["failed"]) == (1, 1)
@@ -362,11 +357,11 @@ def test_a_page_that_was_saved_before_an_outage_stays_and_the_cursor_too(store: 
 
 
 def test_progress_may_end_the_reading_between_pages(store: Store, configure: Configure) -> None:
-    def stop(counts: Any) -> None:
-        assert counts["stored"] == 1
+    def stop(so_far: SoFar) -> None:
+        assert so_far.counts["stored"] == 1
         raise KeyboardInterrupt
 
-    with FakeLrs(in_turn(page([raw(moodle(1))], more="/xapi/statements?2"), page([raw(moodle(2))]))) as lrs:
+    with FakeLrs(in_turn(page([raw(moodle(1))], more="/xapi/statements?2", date=DATE), page([raw(moodle(2))]))) as lrs:
         config, source = configure(lrs.endpoint)
         with pytest.raises(KeyboardInterrupt):
             stage.collect(store, config, source, stop)
@@ -377,7 +372,7 @@ def test_progress_may_end_the_reading_between_pages(store: Store, configure: Con
 
 
 def test_a_reading_that_was_ended_gives_its_lease_back(store: Store, configure: Configure) -> None:
-    def stop(_counts: Any) -> None:
+    def stop(_so_far: SoFar) -> None:
         raise KeyboardInterrupt
 
     with FakeLrs(in_turn(page([raw(moodle(1))]))) as lrs, pytest.raises(KeyboardInterrupt):
@@ -482,7 +477,7 @@ def test_a_store_that_fails_is_not_blamed_on_the_source(
     def unavailable(*_: object, **__: object) -> None:
         raise RetryLater("store.unavailable", "the store does not answer")
 
-    monkeypatch.setattr(stage.save, "page", unavailable)
+    monkeypatch.setattr(save, "page", unavailable)
     with FakeLrs(in_turn(page([raw(moodle(1))]))) as lrs, pytest.raises(RetryLater):
         stage.collect(store, *configure(lrs.endpoint))
     assert source_row(store).circuit == "closed"

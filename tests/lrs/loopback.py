@@ -25,6 +25,8 @@ class Said:
 class Asked:
     path: str
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 Respond = Callable[[Asked], Said]
@@ -65,7 +67,9 @@ def _handler(lrs: FakeLrs) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            asked = Asked(self.path, {name.lower(): value for name, value in self.headers.items()})
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked = Asked(self.path, headers, self.command, body)
             lrs.asked.append(asked)
             said = lrs.respond(asked)
             headers = {"Content-Type": "application/json", "Date": self.date_time_string()} | said.headers
@@ -76,6 +80,8 @@ def _handler(lrs: FakeLrs) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(said.body)))
             self.end_headers()
             self.wfile.write(said.body)
+
+        do_POST = do_CONNECT = do_GET  # noqa: N815 - a token endpoint and a proxy have no other manners
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass

@@ -7,13 +7,16 @@ import gzip
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import stamina
 from pydantic import SecretStr
 
 from connector.errors import ConnectorError, NeedsOperator, RetryLater
-from connector.lrs.client import LrsClient, MoreExpired, Page, Query
+from connector.http import TimedOut
+from connector.lrs.client import LrsClient, MoreExpired, Page, Query, open_http
+from connector.lrs.login import Basic
 from tests.lrs.loopback import FakeLrs, Respond, Said, in_turn, page
 from tests.lrs.samples import moodle, raw
 
@@ -27,12 +30,13 @@ def _no_waiting() -> Iterator[None]:
         yield
 
 
-def client(endpoint: str, **more: object) -> LrsClient:
-    return LrsClient(endpoint, "usér", SecretStr(PASSWORD), timeout=timedelta(seconds=2), **more)
+def client(endpoint: str, *, proxy: str = "", seconds: float = 2, **more: Any) -> LrsClient:
+    http = open_http(timedelta(seconds=seconds), proxy=SecretStr(proxy) if proxy else None)
+    return LrsClient(endpoint, Basic("usér", SecretStr(PASSWORD)), http, **more)
 
 
-def ask(respond: Respond, more: str | None = None) -> Page:
-    with FakeLrs(respond) as lrs, client(lrs.endpoint) as one:
+def ask(respond: Respond, more: str | None = None, **how: Any) -> Page:
+    with FakeLrs(respond) as lrs, client(lrs.endpoint, **how) as one:
         return one.page(QUERY) if more is None else one.follow(more.format(origin=lrs.origin))
 
 
@@ -83,15 +87,34 @@ def test_gzip_is_unpacked_and_null_more_is_the_end() -> None:
     assert (found.statements, found.more) == ((b"{}",), "")
 
 
-@pytest.mark.parametrize("boundary", ["b0", '"b0"'])
-def test_attachments_are_read_past(boundary: str) -> None:
-    document = b'{"statements":[{"id":"1"}],"more":""}'
-    body = (
-        b"--b0\r\nContent-Type: application/json\r\n\r\n" + document + b"\r\n--b0\r\n"
-        b"X-Experience-API-Hash: 1\r\n\r\n{}\r\n--b0--\r\n"
-    )
-    said = Said(body, headers={"Content-Type": f"multipart/mixed; boundary={boundary}"})
+PARTS = (
+    b"--b (0)\r\nCONTENT-type: application/json\r\n\r\n"
+    b'{"statements":[{"id":"1"}],"more":""}\r\n--b (0) \r\nX-Experience-API-Hash: 1\r\n\r\n'
+    b"\x00\xff--b (0)\n\r\n--b (0)x\r\n\r\n\x80\r\n--b (0)--\r\n"
+)
+MIXED = 'multipart/mixed; charset=x; boundary="b (0)"'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (MIXED, PARTS),
+        (MIXED, b"A preamble\r\n" + PARTS + b"and an epilogue"),
+        (MIXED, PARTS.replace(b"\r\n", b"\n")),
+        (MIXED, PARTS.replace(b"CONTENT-type: application/json\r\n", b"")),
+        (' Multipart/Mixed;BOUNDARY="b (0)"; type="application/json"', PARTS.removesuffix(b"\r\n")),
+        ("multipart/mixed; boundary=b.0", PARTS.replace(b"b (0)", b"b.0")),
+    ],
+)
+def test_attachments_are_read_past(kind: str, body: bytes) -> None:
+    said = Said(body, headers={"Content-Type": kind})
     assert ask(in_turn(said)).statements == (b'{"id":"1"}',)
+
+
+@pytest.mark.parametrize("end", [b"\r\n--b (0)--", b"\r\n--b (0) ", b'"1"}', b"\r\n\r\n{"])
+def test_a_multipart_answer_that_was_cut_off_is_an_error(end: bytes) -> None:
+    cut = PARTS[: PARTS.index(end)]
+    assert refusal(in_turn(Said(cut, headers={"Content-Type": MIXED}))).code == "lrs.not_statements"
 
 
 @pytest.mark.parametrize(
@@ -103,6 +126,7 @@ def test_attachments_are_read_past(boundary: str) -> None:
         (403, NeedsOperator, "lrs.login"),
         (404, NeedsOperator, "lrs.wrong_endpoint"),
         (408, RetryLater, "lrs.failing"),
+        (407, NeedsOperator, "lrs.proxy"),
         (429, RetryLater, "lrs.busy"),
         (500, RetryLater, "lrs.failing"),
         (503, RetryLater, "lrs.busy"),
@@ -183,10 +207,87 @@ def test_credentials_never_follow_more_elsewhere(more: str) -> None:
     assert lrs.asked == []
 
 
-def test_a_redirect_is_not_followed() -> None:
+@pytest.mark.parametrize(
+    "more", ["http://inner.example:8080/xapi/statements?x=1", "//inner.example/xapi/statements?x=1"]
+)
+def test_a_more_of_an_inner_name_is_asked_for_at_home_when_the_file_says_so(more: str) -> None:
+    with FakeLrs(in_turn(page())) as lrs, client(lrs.endpoint, rewrite_more=True) as one:
+        one.follow(more)
+        for odd in ("file:///etc/passwd", "http://[/", "http://inner.example/\n"):
+            with pytest.raises(NeedsOperator):
+                one.follow(odd)
+    assert [asked.path for asked in lrs.asked] == ["/xapi/statements?x=1"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("more", [None, "/xapi/statements?x=1"])
+def test_a_redirect_is_not_followed(status: int, more: str | None) -> None:
     with FakeLrs(in_turn(page())) as other:
-        refusal(in_turn(Said(b"", 302, {"Location": other.endpoint + "/statements"})))
+        refusal(in_turn(Said(b"", status, {"Location": other.endpoint + "/statements"})), more)
     assert other.asked == []
+
+
+def test_the_files_own_headers_go_along_and_the_version_is_the_asked_one() -> None:
+    headers = {"X-Tenant": SecretStr("cmé")}
+    with FakeLrs(in_turn(page(), page())) as lrs, client(lrs.endpoint, version="2.0.0", headers=headers) as one:
+        one.page(QUERY)
+        one.follow("/xapi/statements?x=1")
+    assert [asked.headers["x-experience-api-version"] for asked in lrs.asked] == ["2.0.0", "2.0.0"]
+    assert all(asked.headers["x-tenant"].encode("latin-1").decode() == "cmé" for asked in lrs.asked)
+
+
+def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
+    headers = {"X-Tenant": SecretStr("k1ey\nk2ey")}
+    with (
+        FakeLrs(in_turn(page())) as lrs,
+        client(lrs.endpoint, headers=headers) as one,
+        pytest.raises(NeedsOperator) as caught,
+    ):
+        one.page(QUERY)
+    assert (caught.value.code, "ey" in caught.value.message) == ("lrs.malformed", False)
+
+
+def test_the_answers_version_is_read_and_nothing_else_is_shown() -> None:
+    said = page()
+    said.headers["X-Experience-API-Version"] = "2.0.0"
+    assert ask(in_turn(said)).version == "2.0.0"
+    said.headers["X-Experience-API-Version"] = "<b>garbage"
+    assert ask(in_turn(said)).version == ""
+
+
+def private(proxy: FakeLrs) -> str:
+    return proxy.origin.replace("//", "//ann:s3cret@")
+
+
+def test_a_proxy_stands_between_and_only_it_sees_its_password() -> None:
+    with FakeLrs(in_turn(page([b"{}"]))) as proxy, client("http://lrs.invalid/xapi", proxy=private(proxy)) as one:
+        assert one.page(QUERY).statements == (b"{}",)
+    assert proxy.asked[0].path.startswith("http://lrs.invalid/xapi/statements?")
+    assert base64.b64decode(proxy.asked[0].headers["proxy-authorization"][6:]) == b"ann:s3cret"
+
+
+@pytest.mark.parametrize("endpoint", ["http://lrs.invalid/xapi", "https://lrs.invalid/xapi"])
+@pytest.mark.parametrize(("status", "code"), [(407, "lrs.proxy"), (403, None)])
+def test_a_proxy_that_refuses_is_named(endpoint: str, status: int, code: str | None) -> None:
+    expected = code or ("lrs.unreachable" if endpoint.startswith("https") else "lrs.login")
+    answers = in_turn(Said(b"", status))
+    with (
+        FakeLrs(answers) as proxy,
+        client(endpoint, proxy=private(proxy)) as one,
+        pytest.raises(ConnectorError) as caught,
+    ):
+        one.page(QUERY)
+    assert caught.value.code == expected
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://ann:s3cret@127.0.0.1:1", "ann:s3cret@127.0.0.1", "http://ann:s3cret@127.0.0.1:port", "x"]
+)
+def test_an_address_that_is_no_proxys_is_not_quoted(proxy: str) -> None:
+    with pytest.raises(NeedsOperator) as caught:
+        client("http://lrs.invalid/xapi", proxy=proxy)
+    assert (caught.value.code, "s3cret" in str(caught.value)) == ("lrs.malformed", False)
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
@@ -223,10 +324,9 @@ def test_a_hiccup_is_not_noticed() -> None:
 def test_a_silent_server_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/xapi"
-        quick = LrsClient(endpoint, "u", SecretStr("p"), timeout=timedelta(seconds=0.1))
-        with quick, pytest.raises(RetryLater) as caught:
+        with client(endpoint, seconds=0.1) as quick, pytest.raises(TimedOut) as caught:
             quick.page(QUERY)
-    assert caught.value.code == "lrs.no_answer"
+    assert caught.value.code == "lrs.timed_out"
 
 
 @pytest.mark.parametrize(

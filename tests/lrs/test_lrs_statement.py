@@ -5,7 +5,7 @@ from __future__ import annotations
 import doctest
 import hashlib
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import tincan
@@ -57,6 +57,9 @@ def test_a_completion_is_read_and_kept_as_it_came() -> None:
         ({"openid": "https://Ann.example.org"}, "openid:https://Ann.example.org"),
         ({"account": {"homePage": "https://X.org/", "name": 10023}}, "account:https://X.org/|10023"),
         ({"account": {"homePage": "https://X.org", "name": "00A"}}, "account:https://X.org|00A"),
+        ({"mbox": " MailTo: Ann@Example.org\n"}, "mbox:ann@example.org"),
+        ({"mbox": "mailto:ann lee@example.org"}, "mbox:ann lee@example.org"),
+        ({"objectType": None, "member": None, "openid": None, "mbox": "mailto:a@b.org"}, "mbox:a@b.org"),
     ],
 )
 def test_an_actor_has_one_normal_key(actor: dict[str, Any], key: str) -> None:
@@ -82,6 +85,7 @@ def test_an_actor_has_one_normal_key(actor: dict[str, Any], key: str) -> None:
         ({"mbox": "mailto:" + "é" * 501}, "lrs.bad_actor"),
         ({"objectType": "Group", "mbox": "mailto:a@b.org"}, "lrs.group_actor"),
         ({"member": []}, "lrs.group_actor"),
+        ({"objectType": "group", "mbox": "mailto:a@b.org"}, "lrs.group_actor"),
     ],
 )
 def test_any_other_actor_is_a_problem(actor: Any, code: str) -> None:
@@ -101,6 +105,7 @@ def test_any_other_actor_is_a_problem(actor: Any, code: str) -> None:
         ({"stored": "yesterday"}, "lrs.bad_time"),
         ({"verb": {}}, "lrs.bad_verb"),
         ({"verb": "completed"}, "lrs.bad_verb"),
+        ({"verb": {"id": "https://x.org/" + "v" * 2000}}, "lrs.bad_verb"),
         ({"object": {"objectType": "Activity"}}, "lrs.bad_object"),
         ({"object": {"id": 5}}, "lrs.bad_object"),
         ({"object": []}, "lrs.bad_object"),
@@ -198,6 +203,72 @@ def test_facts_that_differ_in_a_registration_that_is_no_uuid_are_not_taken_for_o
     assert key_of(context={"registration": "one"}) != key_of(context={"registration": "other"})
 
 
+V7 = "019A5C00-1111-7ABC-8DEF-0123456789AB"
+ODD_BUT_ALLOWED: dict[str, dict[str, Any]] = {
+    "2.0": {"version": "2.0.0"},
+    "an id of version 7": {"id": V7},
+    "a registration of version 7": {"context": {"registration": V7}},
+    "a statement of version 7 in the context": {"context": {"statement": {"objectType": "StatementRef", "id": V7}}},
+    "context agents": {
+        "context": {"contextAgents": [{"objectType": "contextAgent", "agent": {"mbox": "mailto:a@b.org"}}]}
+    },
+    "context groups": {"context": {"contextGroups": [{"objectType": "contextGroup", "group": {"member": []}}]}},
+    "a single parent": {"context": {"contextActivities": {"parent": {"id": "https://x.org/p"}}}},
+    "a score as text": {"result": {"score": {"scaled": "0.85"}}},
+    "null members": {"result": None, "context": None, "authority": None},
+    "a reference": {"object": {"objectType": "StatementRef", "id": V7}},
+    "a sub-statement": {
+        "object": {
+            "objectType": "SubStatement",
+            "actor": {"mbox": "mailto:a@b.org"},
+            "verb": {"id": "https://x.org/v"},
+            "object": {"id": "https://x.org/a"},
+        }
+    },
+    "a signature, which nobody verifies": {
+        "attachments": [
+            {
+                "usageType": "http://adlnet.gov/expapi/attachments/signature",
+                "display": {"en": "signature"},
+                "contentType": "application/octet-stream",
+                "length": 10,
+                "sha2": "a" * 64,
+            }
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("changes", ODD_BUT_ALLOWED.values(), ids=ODD_BUT_ALLOWED)
+def test_what_xapi_allows_is_read_without_a_word_also_by_tincan(changes: dict[str, Any]) -> None:
+    slice_ = raw(moodle(**changes))
+    found = read(slice_, "campus")
+    assert (found.problem, found.voids) == (None, "")
+    assert isinstance(typed(slice_), tincan.Statement)
+    assert found.statement.raw == slice_
+
+
+def test_ids_of_every_version_are_one_in_lower_and_upper_case() -> None:
+    found = read(raw(moodle(id=V7, context={"registration": V7})), "campus").statement
+    assert (found.id, found.registration) == (V7.lower(), V7.lower())
+    assert read(raw(voiding(V7, 2)), "campus").voids == V7.lower()
+    assert read(raw(moodle(object={"objectType": "StatementRef", "id": V7})), "campus").statement.object_id == V7
+
+
+def test_a_home_page_with_a_slash_is_another_account() -> None:
+    assert actor_of({"account": {"homePage": SITE + "/", "name": "7"}}) != actor_of(
+        {"account": {"homePage": SITE, "name": "7"}}
+    )
+
+
+def test_a_name_that_is_no_language_map_is_a_warning_of_tincan_alone() -> None:
+    slice_ = raw(moodle(object={"id": "https://x.org/a", "definition": {"name": "Update 2026"}}))
+    assert read(slice_, "campus").problem is None
+    refused = typed(slice_)
+    assert isinstance(refused, Problem)
+    assert (refused.code, refused.holds) == ("lrs.not_typed", False)
+
+
 def test_a_resend_has_the_same_content_key() -> None:
     """Moodle mints no id, the LRS does; a cron run has another session; an LRS may cut the fraction."""
     context = moodle()["context"] | {"registration": "0de15ace-0000-5000-8000-000000000099"}
@@ -253,6 +324,7 @@ def test_tincan_takes_a_completion_and_its_refusal_quotes_nothing() -> None:
         ("2026-03-01T08:30-01", 0),
         ("2026-03-01T09:30:00." + "9" * 30 + " Z", 999_999),
         ("2026-03-01T09:30:00-00:00", 0),
+        ("2026-03-01T09:30:00." + "3" * 9_000 + "Z", 333_333),
     ],
 )
 def test_times_of_every_usual_form_are_read(text: str, microseconds: int) -> None:
@@ -298,13 +370,15 @@ def test_a_product_answers_what_the_file_leaves_open() -> None:
     assert quirks.defaults({"product": "unheard-of"}) == {"product": "unheard-of"}
 
 
-def test_each_quirk_names_a_setting_and_its_evidence() -> None:
+def test_each_quirk_has_its_evidence_and_a_setting_that_takes_its_value() -> None:
     from connector.config import SourceConfig
 
+    assert set(quirks.PRODUCTS) == set(get_args(quirks.Product))
+    least = {"name": "x", "endpoint": "https://lrs.example.org/xapi", "login": {"user": "u", "password": {"env": "X"}}}
     for product, known in quirks.PRODUCTS.items():
-        for quirk in known:
-            assert quirk.setting in SourceConfig.model_fields, product
-            assert quirk.why
+        source = SourceConfig.model_validate(least | {"product": product})
+        assert all(quirk.says for quirk in known), product
+        assert all(getattr(source, quirk.setting) == quirk.value for quirk in known if quirk.setting), product
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:

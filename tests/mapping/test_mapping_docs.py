@@ -27,7 +27,8 @@ def test_every_condition_function_and_short_name() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_key(form: type[rules.Rule]) -> None:
-    assert [name for name in form.model_fields if f"`{name}`" not in PAGE] == []
+    keys = [field.alias or name for name, field in form.model_fields.items()]
+    assert [key for key in keys if f"`{key}`" not in PAGE] == []
 
 
 def test_every_code() -> None:

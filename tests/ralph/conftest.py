@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ralph.server import Ralph, running
+from tests.ralph.server import running
+from tests.real_lrs import RealLrs
 
 
 @pytest.fixture(scope="session")
-def ralph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ralph]:
+def ralph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealLrs]:
     with running(tmp_path_factory.mktemp("ralph")) as server:
         yield server

@@ -221,7 +221,7 @@ def test_draft_status_words_know_completed_only(pars: Caller) -> None:
 
 def pages(lrs: Reader, most: int = 10, **params: str) -> list[httpx.Response]:
     """The chain as a careful reader follows it: on its own origin, `most` pages at the most."""
-    found = [lrs.get(ascending="true", **params)]
+    found = [lrs.get(**{"ascending": "true"} | params)]
     while found[-1].status_code == 200 and found[-1].json()["more"] and len(found) < most:
         found.append(lrs.follow(found[-1]))
     return found

@@ -144,11 +144,12 @@ def test_the_same_again_is_no_news_and_a_difference_is_409_for_the_whole_batch(l
     assert len(lrs.ids()) == 1
 
 
-def test_ids_compare_without_case(lrs: Reader) -> None:
+def test_ids_compare_without_case_and_leave_as_they_came(lrs: Reader) -> None:
     statement_id = "AB5F1D0E-6C1A-4A51-9F7E-0B6A2F6F3C18"
     lrs.post(statement(id=statement_id))
     assert lrs.post(statement(id=statement_id.lower())).status_code == 200
-    assert lrs.ids() == [statement_id.lower()]
+    assert lrs.ids() == [statement_id]
+    assert lrs.get(statementId=statement_id.lower()).json()["id"] == statement_id
 
 
 def test_a_single_context_activity_is_returned_as_a_list(lrs: Reader) -> None:

@@ -1,0 +1,110 @@
+"""What is done once, when a provider goes live: reading what was stored before."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime, time, timedelta
+
+import click
+
+from connector import terminal
+from connector.cli.work import Work, as_json, pass_work, plainly
+from connector.collection import rereading
+from connector.collection.rereading import Stretch
+from connector.config import InletConfig, SourceConfig
+from connector.inquiry import backfill as inquiry
+from connector.store.leases import is_running
+from connector.store.tables import Source
+
+_COLUMNS = ("source", "statements", "known", "new", "unreadable", "awards it adds", "completions that join an award")
+
+
+@click.command()
+@click.option("--since", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The first day that is read.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day that is read; usually the present.")
+@click.option("--source", "name", help="Only this source.")
+@click.option("--dry-run", is_flag=True, help="Count, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@pass_work
+@plainly
+def backfill(
+    work: Work, since: datetime, until: datetime | None, name: str, *, dry_run: bool, yes: bool, as_json: bool
+) -> int:
+    """Read what an LRS stored before the connector came; says first how many awards it would add.
+
+    Without --until the source counts from that day on for ever. What is already known is read and skipped.
+
+    \b
+    pars-connector backfill --since 2026-01-01 --dry-run
+    pars-connector backfill --since 2026-01-01 --until 2026-06-30 --source campus --yes
+    """
+    windows = [_window(work, source, since, until) for source in _sources(work, name)]
+    with terminal.progress("reading") as tell:
+        found = inquiry.estimate(work.store, work.config, windows, lambda *so_far: tell(_how_far(*so_far)))
+    _show(found, as_json=as_json)
+    adds = sum(one.adds for one in found)
+    if dry_run or not (yes or click.confirm(f"Read it, and add {adds} awards?", err=as_json)):
+        return 0
+    now = datetime.now(UTC)
+    with work.store.writing() as session:
+        for window in windows:
+            end = window.until if until else None
+            stretch = Stretch(window.source.name, window.since, end, "backfill")
+            rereading.wish(session, stretch, by=getpass.getuser(), now=now)
+    running = is_running(work.store)
+    terminal.complain("the daemon will do it" if running else "no daemon is running: `pars-connector once` does it")
+    return 0
+
+
+def _sources(work: Work, name: str | None) -> list[SourceConfig]:
+    known = {source.name: source for source in work.config.sources}
+    if name is None:
+        if not work.config.polled:
+            raise click.BadParameter(
+                "no source of this configuration is an LRS that can be read", param_hint="--source"
+            )
+        return list(work.config.polled)
+    if name not in known:
+        raise click.BadParameter(f"no such source; there are {', '.join(known)}", param_hint="--source")
+    source = known[name]
+    if isinstance(source, InletConfig):
+        raise click.BadParameter(f"{name} is an inlet: it comes by itself and cannot be read", param_hint="--source")
+    return [source]
+
+
+def _window(work: Work, source: SourceConfig, since: datetime, until: datetime | None) -> inquiry.Window:
+    """From midnight to midnight where the source counts its days."""
+    zone, now = work.config.zone_of(work.config.providers[0], source), datetime.now(UTC)
+    begin = datetime.combine(since.date(), time.min, zone).astimezone(UTC)
+    if begin > now:
+        raise click.BadParameter("lies in the future", param_hint="--since")
+    if until is None:
+        return inquiry.Window(source=source, since=begin, until=_cursor(work, source) or now)
+    if until.date() > now.astimezone(zone).date():
+        raise click.BadParameter("lies in the future", param_hint="--until")
+    if until < since:
+        raise click.BadParameter("is before --since", param_hint="--until")
+    end = datetime.combine(until.date() + timedelta(days=1), time.min, zone).astimezone(UTC)
+    return inquiry.Window(source=source, since=begin, until=min(end, now))
+
+
+def _cursor(work: Work, source: SourceConfig) -> datetime | None:
+    with work.store.reading() as session:
+        row = session.get(Source, source.name)
+        return row.high_water if row else None
+
+
+def _show(found: list[inquiry.Estimate], *, as_json: bool) -> None:
+    if as_json:
+        terminal.json_lines(one.model_dump() for one in found)
+        return
+    rows = ([one.source, *map(str, (one.read, one.known, one.new, one.problems, one.adds, one.joins))] for one in found)
+    terminal.table("", _COLUMNS, rows, nothing="")
+
+
+def _how_far(source: str, way: float, read: int) -> str:
+    return f"{source}: {read:,} statements, {way:.0%} of the way"
+
+
+COMMANDS = (backfill,)

@@ -1,0 +1,73 @@
+"""Would the rules take these statements? Asked before a sheet is written down; writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import orjson
+from sqlmodel import col, select
+
+from connector.collection.sign_in_sheet import SignedIn
+from connector.config import SHEET, Config
+from connector.findings import Finding
+from connector.lrs.statement import read
+from connector.mapping import rule_files
+from connector.mapping.evaluate import Judged, evaluate
+from connector.mapping.loader import Ruleset
+from connector.mapping.stage import defaults_of
+from connector.records import Completion, Frozen, Ignored, Problem
+from connector.store.session import Store
+from connector.store.tables import MappingVersion
+
+NOT_TAKEN = "mapping.not_taken"
+
+
+class Claim(Frozen):
+    """What one rule makes of how many rows of one day."""
+
+    rule: str
+    activity: str
+    completed_on: str
+    rows: int
+
+
+def judge(store: Store, config: Config, signed: Sequence[SignedIn]) -> tuple[list[Claim], list[Finding]]:
+    """What the rows would earn, and a finding for each row that no rule takes."""
+    rules = _in_force(store, config)
+    taken, findings = Counter[tuple[str, str, str]](), list[Finding]()
+    for one in signed:
+        judged = evaluate(rules, read(one.raw, SHEET).statement, orjson.loads(one.raw))
+        completions = [each.outcome for each in judged if isinstance(each.outcome, Completion)]
+        for each in completions:
+            taken[each.rule, each.activity_id, str(each.completed_on or "asked of Moodle")] += 1
+        if not completions:
+            findings.append(one.row.finding("activity_url", NOT_TAKEN, *_why(judged)))
+    claims = [Claim(rule=key[0], activity=key[1], completed_on=key[2], rows=count) for key, count in taken.items()]
+    return sorted(claims, key=lambda one: (one.completed_on, one.activity, one.rule)), findings
+
+
+def _in_force(store: Store, config: Config) -> Ruleset:
+    """The rules that the next turn will map with: the files if they are good, else those that were active."""
+    defaults = defaults_of(config)
+    found = rule_files.loaded(rule_files.on_disk(config.mappings), defaults)
+    if found.error is None:
+        return found.rules
+    with store.reading() as session:
+        row = session.exec(select(MappingVersion).where(col(MappingVersion.active).is_(True))).first()
+    if row is None:
+        raise found.error.with_traceback(None)
+    return rule_files.stored(row.hash, row.files, defaults)
+
+
+def _why(judged: Sequence[Judged]) -> tuple[str, str]:
+    """The message and the hint."""
+    reasons = [f"{one.rule}: {_reason(one.outcome)}" for one in judged]
+    if not reasons:
+        hint = "add the verb to the rule, or give another with --verb; compare the object's id letter by letter"
+        return "no rule names this verb and object", hint
+    return "no rule takes this row", "; ".join(reasons)
+
+
+def _reason(outcome: Completion | Ignored | Problem) -> str:
+    return outcome.reason if isinstance(outcome, Ignored) else getattr(outcome, "message", "")

@@ -1,0 +1,377 @@
+"""Moodle's web service, asked for the least: who is enrolled, and since when a course is complete.
+
+Knows no store, no rule and no statement. Moodle's own messages may hold names: only its error codes are repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlencode
+
+import orjson
+from pydantic import SecretStr
+
+from connector.errors import ConnectorError, NeedsOperator, RetryLater
+from connector.http import Http, HttpAnswer
+
+CONNECT_SECONDS = 10.0
+BATCH = 50
+"""Values of one question for users or courses."""
+ROSTER_PAGE = 500
+MOST_USERS = 100_000
+"""Of one course: what is beyond is no course, or no Moodle."""
+
+SITE_INFO: Final = "core_webservice_get_site_info"
+USERS: Final = "core_user_get_users_by_field"
+ENROLLED: Final = "core_enrol_get_enrolled_users"
+COMPLETION: Final = "core_completion_get_course_completion_status"
+COURSES: Final = "core_course_get_courses_by_field"
+
+RIGHTS: Final[Mapping[str, str]] = {
+    SITE_INFO: "webservice/rest:use",
+    USERS: "moodle/user:viewdetails, moodle/user:viewalldetails, moodle/site:viewuseridentity, moodle/course:useremail",
+    ENROLLED: "moodle/course:view, moodle/course:viewparticipants, moodle/site:accessallgroups",
+    COMPLETION: "moodle/course:view, report/completion:view, moodle/site:accessallgroups",
+    COURSES: "moodle/course:view, moodle/course:viewhiddencourses",
+}
+"""Every function that is called, and the capabilities of the role that it needs."""
+
+Field = Literal["id", "username", "email"]
+State = Literal["complete", "incomplete", "no_criteria", "not_enrolled", "gone", "no_course"]
+
+_ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,60}")
+_ANY = 2  # Moodle's COMPLETION_AGGREGATION_ANY: one criterion is enough
+
+# What Moodle says about the course or user that was asked for: an answer, no failure.
+_ABOUT: Final[Mapping[str, State]] = {
+    "nocriteriaset": "no_criteria",
+    "userdeleted": "gone",
+    "invaliduser": "gone",
+    "invaliduserid": "gone",
+    "usernotconfirmed": "gone",
+    "guestsarenotallowed": "gone",
+    "usernotenroled": "not_enrolled",
+    "notenroled": "not_enrolled",
+    "invalidcourseid": "no_course",
+    "invalidrecord": "no_course",
+    "invalidrecordunknown": "no_course",
+}
+_TOKEN = frozenset({"invalidtoken", "invalidtimedtoken", "missingparam"})
+_ACCOUNT = frozenset(
+    {
+        "wsaccessuserdeleted", "wsaccessuserexpired", "wsaccessusernologin", "wsaccessusersuspended",
+        "wsaccessuserunconfirmed", "forcepasswordchangenotice", "passwordisexpired", "sitepolicynotagreed",
+        "usernotfullysetup",
+    }
+)  # fmt: skip
+_NO_RIGHT = frozenset(
+    {
+        "nopermissions",
+        "nopermission",
+        "cannotviewprofile",
+        "cannotviewreport",
+        "errorcoursecontextnotvalid",
+        "requireloginerror",
+    }
+)
+_OFF = frozenset({"servicenotavailable", "enablewsdescription", "webservicesnotenabled"})
+
+
+@dataclass(frozen=True, slots=True)
+class SiteInfo:
+    """What the site says of itself: its address, its release and the functions that the token may call."""
+
+    site: str
+    release: str
+    functions: frozenset[str]
+
+    @property
+    def missing(self) -> list[str]:
+        """The functions that the connector calls, and the token's service does not have."""
+        return sorted(RIGHTS.keys() - self.functions)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user as far as statements name users; empty where Moodle shows this token no more."""
+
+    id: int
+    username: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A course as the plugin's statements describe it."""
+
+    id: int
+    name: str
+    short_name: str
+    id_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class CourseCompletion:
+    """Where one user stands in one course; `at` is None also for a complete one whose criteria have no time."""
+
+    state: State
+    at: datetime | None = None
+
+
+class _Said(Exception):
+    """One of Moodle's own error codes about what was asked for; never leaves this module."""
+
+    def __init__(self, errorcode: str) -> None:
+        super().__init__(errorcode)
+        self.errorcode = errorcode
+
+
+class Moodle:
+    """A connection to one site, such as `https://moodle.example.edu`. Reads only."""
+
+    def __init__(
+        self, site: str, token: SecretStr, *, timeout: timedelta = timedelta(seconds=60), ca_bundle: str | None = None
+    ) -> None:
+        self.site = site.rstrip("/")
+        self._token = token
+        seconds = timeout.total_seconds()
+        self._http = Http(blame="moodle", connect=min(CONNECT_SECONDS, seconds), read=seconds, verify=ca_bundle or True)
+
+    def site_info(self) -> SiteInfo:
+        said = _block(self._ask(SITE_INFO))
+        names = [_text(one, "name") for one in _list(said.get("functions"))]
+        return SiteInfo(_text(said, "siteurl").rstrip("/"), _text(said, "release"), frozenset(names))
+
+    def users_by_field(self, name: Field, values: Iterable[str]) -> list[User]:
+        """All users with one of these values; whom Moodle does not know, or not show, is left out."""
+        found: list[User] = []
+        for some in _batches(list(dict.fromkeys(values))):
+            listed = {f"values[{place}]": value for place, value in enumerate(some)}
+            found += map(_user, _list(self._ask(USERS, {"field": name, **listed})))
+        return found
+
+    def enrolled_users(self, course: int) -> Iterator[User]:
+        """Everybody enrolled in a course, teachers and suspended enrolments included; nobody where there is none."""
+        known: set[int] = set()
+        while len(known) < MOST_USERS:
+            try:
+                listed = _list(self._ask(ENROLLED, _roster(course, len(known))))
+            except _Said as said:
+                if _ABOUT[said.errorcode] != "no_course":
+                    raise self._unexpected(said.errorcode) from None
+                return
+            fresh = [user for user in map(_user, listed) if user.id not in known]
+            known.update(user.id for user in fresh)
+            yield from fresh
+            if not fresh or len(listed) < ROSTER_PAGE:
+                return
+
+    def course_completion(self, course: int, user: int) -> CourseCompletion:
+        try:
+            said = _block(self._ask(COMPLETION, {"courseid": str(course), "userid": str(user)}))
+        except _Said as refusal:
+            return CourseCompletion(_ABOUT[refusal.errorcode])
+        status = _block(said.get("completionstatus"))
+        if status.get("completed") is not True:
+            return CourseCompletion("incomplete")
+        return CourseCompletion("complete", _completed_at(status))
+
+    def courses(self, ids: Iterable[int]) -> list[Course]:
+        """Those of these courses that are there."""
+        found: list[Course] = []
+        for some in _batches([str(one) for one in ids]):
+            said = _block(self._ask(COURSES, {"field": "ids", "value": ",".join(some)}))
+            found += map(_course, _list(said.get("courses")))
+        return found
+
+    def _ask(self, function: str, params: Mapping[str, str] | None = None) -> Any:
+        """One call. The token goes in the body: an address would end up in logs."""
+        secret = {"wstoken": self._token.get_secret_value()}
+        form = {**secret, "wsfunction": function, "moodlewsrestformat": "json", **(params or {})}
+        answer = self._http.read(
+            "POST",
+            f"{self.site}/webservice/rest/server.php",
+            headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+            body=urlencode(form).encode(),
+        )
+        _judge(answer)
+        try:
+            said = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
+            raise _unreadable() from None
+        if isinstance(said, dict) and ("exception" in said or "errorcode" in said):
+            raise self._refused(function, said.get("errorcode"))
+        return said
+
+    def _refused(self, function: str, errorcode: Any) -> Exception:
+        """Moodle answers its errors with 200."""
+        code = errorcode if isinstance(errorcode, str) and _ERROR_CODE.fullmatch(errorcode) else "an error"
+        if code in _ABOUT and function in (COMPLETION, ENROLLED):
+            return _Said(code)
+        for codes, error in _REFUSALS:
+            if code in codes:
+                return error(function, code)
+        return self._unexpected(code)
+
+    def _unexpected(self, errorcode: str) -> ConnectorError:
+        return RetryLater("moodle.failing", f"Moodle answers with its error {errorcode}")
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _roster(course: int, after: int) -> dict[str, str]:
+    """A page of a roster in a lasting order, with no more of each user than his names in statements."""
+    options = {
+        "userfields": "id,username,email",
+        "limitfrom": str(after),
+        "limitnumber": str(ROSTER_PAGE),
+        "sortby": "id",
+    }
+    params = {"courseid": str(course)}
+    for place, (name, value) in enumerate(options.items()):
+        params |= {f"options[{place}][name]": name, f"options[{place}][value]": value}
+    return params
+
+
+def _completed_at(status: Mapping[str, Any]) -> datetime | None:
+    """The moment at which enough of the criteria were fulfilled: the last of all, the first of any.
+
+    Moodle gives no date of the completion itself, and its event is as late as its cron.
+    """
+    criteria = [
+        one for one in _list(status.get("completions")) if isinstance(one, dict) and one.get("complete") is True
+    ]
+    times = [time for one in criteria if isinstance(time := one.get("timecompleted"), int) and time > 0]
+    if not times or (len(times) < len(criteria) and status.get("aggregation") != _ANY):
+        return None
+    try:
+        return datetime.fromtimestamp(min(times) if status.get("aggregation") == _ANY else max(times), UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _judge(answer: HttpAnswer) -> None:
+    status = answer.status
+    if status == 200:
+        return
+    if status in (429, 503):
+        raise RetryLater("moodle.busy", f"Moodle asks for patience ({status})", wait=answer.retry_after)
+    if status >= 500 or status == 408:
+        raise RetryLater("moodle.failing", f"Moodle answers {status}", wait=answer.retry_after)
+    if status == 403:
+        raise _off("", str(status))
+    raise NeedsOperator(
+        "moodle.wrong_site",
+        f"there is no web service of a Moodle at this address ({status})",
+        "`site` is the address of the site as a browser shows it, without index.php; no redirect is followed",
+    )
+
+
+def _no_token(_function: str, code: str) -> ConnectorError:
+    return NeedsOperator(
+        "moodle.token",
+        f"Moodle does not know the token ({code})",
+        "make one under Site administration > Server > Web services > Manage tokens, and put it where `token` says",
+    )
+
+
+def _no_account(_function: str, code: str) -> ConnectorError:
+    return NeedsOperator(
+        "moodle.account",
+        f"the account behind the token cannot be used ({code})",
+        "sign in as this user once: it must be confirmed, not suspended, with a password that need not be changed and "
+        "every policy agreed to",
+    )
+
+
+def _no_function(function: str, code: str) -> ConnectorError:
+    return NeedsOperator(
+        "moodle.no_function",
+        f"the token may not call {function} ({code})",
+        "add the function to the external service and its user to the authorised users; the role needs "
+        "webservice/rest:use, and the token's IP restriction must let this machine in",
+    )
+
+
+def _no_right(function: str, code: str) -> ConnectorError:
+    return NeedsOperator(
+        "moodle.no_right",
+        f"the role of the token's user lacks a right for {function} ({code})",
+        f"allow in the role, at system level: {RIGHTS[function]}",
+    )
+
+
+def _off(_function: str, code: str) -> ConnectorError:
+    return NeedsOperator(
+        "moodle.disabled",
+        f"Moodle's web services are off ({code})",
+        "turn on: Advanced features > Enable web services; Manage protocols > REST; the external service itself",
+    )
+
+
+_REFUSALS: tuple[tuple[frozenset[str], Callable[[str, str], ConnectorError]], ...] = (
+    (_TOKEN, _no_token),
+    (_ACCOUNT, _no_account),
+    (frozenset({"accessexception"}), _no_function),
+    (_NO_RIGHT, _no_right),
+    (_OFF, _off),
+)
+
+
+def _unreadable() -> RetryLater:
+    return RetryLater(
+        "moodle.unreadable",
+        "Moodle's answer is not what its web service answers",
+        "a login page, a proxy's error page or another service may stand at this address",
+    )
+
+
+def _batches(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
+
+
+def _block(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _unreadable()
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise _unreadable()
+    return value
+
+
+def _text(value: Any, name: str) -> str:
+    """A text of an entry, empty where it has none."""
+    found = _block(value).get(name)
+    return found if isinstance(found, str) else ""
+
+
+def _number(value: Any) -> int:
+    found = _block(value).get("id")
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise _unreadable()
+    return found
+
+
+def _user(value: Any) -> User:
+    return User(_number(value), _text(value, "username"), _text(value, "email"))
+
+
+def _course(value: Any) -> Course:
+    return Course(_number(value), _text(value, "fullname"), _text(value, "shortname"), _text(value, "idnumber"))

@@ -1,0 +1,199 @@
+"""Workbooks as Excel mangles them: a bounded file, one of its sheets, cells as text. Knows no column's meaning.
+
+What Excel computes, has given up on or has rounded is never guessed: such a cell is at fault.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from connector.errors import ConfigError
+from connector.sheets.rows import Columns, Line, Sheet, guarded, refused, table
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
+MOST_BYTES = 64 * 1024 * 1024
+MOST_UNPACKED = 256 * 1024 * 1024
+MOST_PARTS = 2000
+MOST_ROWS = 200_000
+MOST_COLUMNS = 256
+MOST_MERGED = 1000
+MOST_DIGITS = 10**15
+"""Excel keeps 15 digits of a number and writes zeros for the rest."""
+
+_OLE = b"\xd0\xcf\x11\xe0"  # the container of .xls, and of a workbook behind a password
+_PASSWORD = "EncryptedPackage".encode("utf-16-le")
+_CHUNK = 1 << 20
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]{0,200}?ref=\"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})\"")
+_OVERLAP = 300  # bytes that two chunks share, so that no element is cut in two
+_SAVE = "open it in Excel and save it as .xlsx, without a password"
+
+Merged = list[tuple[range, range]]
+"""The rows and the columns of merged cells."""
+
+
+def read(path: Path, columns: Columns, sheet: str) -> Sheet:
+    """One sheet of a workbook. Raises ConfigError with the place of everything wrong."""
+    _check(path)
+    with _opened(path) as book:
+        chosen = _chosen(path, book, columns, sheet)
+        return table(path, guarded(_lines(path, chosen)), columns, lettered=True)
+
+
+def _check(path: Path) -> None:
+    """Everything that can be refused before a byte is unpacked for good."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_CHUNK)
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise ConfigError("config.sheet_missing", "no such sheet", "check its path", where=str(path)) from None
+    except OSError as error:
+        raise refused(path, 0, "config.sheet", f"the sheet cannot be read: {error.strerror}") from None
+    if size > MOST_BYTES:
+        raise refused(path, 0, "config.sheet", f"the workbook is larger than {MOST_BYTES} bytes")
+    if head.startswith(_OLE):
+        locked = _PASSWORD in head
+        message = "the workbook is behind a password" if locked else "this is the old format of Excel (.xls)"
+        raise refused(path, 0, "config.sheet", message, _SAVE)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_archive(path, archive)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
+        raise refused(path, 0, "config.sheet", "this is no workbook, or a damaged one", _SAVE) from None
+
+
+def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
+    """zipfile never unpacks more than a part says it holds, so that the sum of what they say is a bound."""
+    parts = archive.infolist()
+    if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
+        raise refused(path, 0, "config.sheet", f"unpacked, the workbook is larger than {MOST_UNPACKED} bytes")
+    for part in parts:
+        if part.filename.endswith((".xml", ".rels")):
+            with archive.open(part) as content:
+                if any(b"<!DOCTYPE" in chunk or b"<!ENTITY" in chunk for chunk in _chunks(content)):
+                    raise refused(path, 0, "config.sheet", "the workbook declares XML entities, which no Excel does")
+
+
+def _chunks(content: IO[bytes]) -> Iterator[bytes]:
+    kept = b""
+    while more := content.read(_CHUNK):
+        yield kept + more
+        kept = more[-_OVERLAP:]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Workbook]:
+    """Whatever the library stumbles over makes the workbook unreadable; its own words may hold a cell."""
+    from openpyxl import load_workbook  # late: it takes longer than most commands
+
+    try:
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions that it leaves out
+            book = load_workbook(file, read_only=True, keep_links=False)
+            try:
+                yield book
+            finally:
+                book.close()
+    except ConfigError:
+        raise
+    except Exception as unknown:
+        message = f"the workbook cannot be read ({type(unknown).__name__})"
+        raise refused(path, 0, "config.sheet", message, _SAVE) from None
+
+
+def _chosen(path: Path, book: Workbook, columns: Columns, wanted: str) -> Any:
+    """The sheet that was named, or the first visible one with the header."""
+    if wanted:
+        named = [one for one in book.worksheets if one.title.strip().casefold() == wanted.strip().casefold()]
+        if not named:
+            raise refused(path, 0, "config.sheet", f"the workbook has no sheet {wanted}", "look at its tabs")
+        return named[0]
+    visible = [one for one in book.worksheets if one.sheet_state == "visible"]
+    found = next((one for one in visible if _fits(path, one, columns)), None)
+    if found is None and any(_fits(path, one, columns) for one in book.worksheets if one not in visible):
+        hint = "unhide it, or name it with --sheet"
+        raise refused(path, 0, "config.sheet", "only a hidden sheet of this workbook has the header", hint)
+    if found is None and not visible:
+        raise refused(path, 0, "config.sheet", "the workbook has no sheet with cells")
+    return found or visible[0]
+
+
+def _fits(path: Path, worksheet: Any, columns: Columns) -> bool:
+    return columns.header_among(list(islice(_lines(path, worksheet), columns.within))) is not None
+
+
+def _lines(path: Path, worksheet: Any) -> Iterator[Line]:
+    """Rows with anything in them; the size that the sheet says of itself is not believed."""
+    merged = _merged(worksheet)
+    if len(merged) > MOST_MERGED:
+        raise refused(path, 0, "config.sheet", f"more than {MOST_MERGED} groups of merged cells", "unmerge them")
+    worksheet.reset_dimensions()
+    for number, cells in enumerate(worksheet.iter_rows(max_col=MOST_COLUMNS), start=1):
+        if number > MOST_ROWS:
+            raise refused(path, number, "config.sheet", f"the sheet has more than {MOST_ROWS} rows")
+        line = Line(number, [])
+        for place, cell in enumerate(cells, start=1):
+            if cell.value is not None:
+                line.cells.extend([""] * (place - len(line.cells)))
+                line.cells[place - 1], fault = _text(cell.value, cell.data_type)
+                if fault:
+                    line.faults[place] = fault
+        if line.faults or any(text.strip() for text in line.cells):
+            line.faults.update(_in_merged(merged, number))
+            yield line
+
+
+def _text(value: Any, kind: str) -> tuple[str, str]:
+    """A cell as text, and why it cannot be used."""
+    if kind == "f":
+        return "", "a formula stands here: copy the column and paste its values"
+    if kind == "e":
+        return "", "Excel shows an error here"
+    if isinstance(value, bool):
+        return str(value).lower(), ""
+    if isinstance(value, int | float):
+        return _number(value)
+    if isinstance(value, datetime):
+        whole = value.time() == time()
+        return (value.date().isoformat() if whole else value.isoformat(sep=" ", timespec="seconds")), ""
+    return (value.isoformat() if isinstance(value, date | time) else str(value)), ""
+
+
+def _number(value: float) -> tuple[str, str]:
+    """An id that Excel keeps as a number is shown without its `.0`.
+
+    >>> _number(1234567.0), _number(1.25)
+    (('1234567', ''), ('1.25', ''))
+    """
+    if abs(value) >= MOST_DIGITS:
+        return "", "Excel has rounded this long number: format the column as text, and write it again"
+    return (str(int(value)) if value == int(value) else repr(value)), ""
+
+
+def _merged(worksheet: Any) -> Merged:
+    """openpyxl leaves merged cells out of what it reads row by row."""
+    from openpyxl.utils import column_index_from_string as index
+
+    with worksheet._get_source() as source:  # noqa: SLF001 - the only way to the sheet's own part
+        found = {match for chunk in _chunks(source) for match in _MERGED.findall(chunk)}
+    return [
+        (range(int(top), int(bottom) + 1), range(index(left.decode()), index(right.decode()) + 1))
+        for left, top, right, bottom in sorted(found)
+    ]
+
+
+def _in_merged(merged: Iterable[tuple[range, range]], row: int) -> dict[int, str]:
+    message = "merged cells: only the first of them has the value; unmerge them, and fill in each"
+    return {
+        place: message for rows, columns in merged if row in rows for place in islice(columns, MOST_COLUMNS)
+    }  # fmt: skip
