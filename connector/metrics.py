@@ -18,6 +18,14 @@ SOURCE_LAG = Gauge("pars_source_lag_seconds", "Now minus the cursor of a source"
 SOURCE_UP = Gauge(
     "pars_source_up", "1 when a source is being read, 0 when it is stopped", ["source"], registry=REGISTRY
 )
+SOURCE_SILENCE = Gauge(
+    "pars_source_quiet_seconds", "How long a source that is listened to has told nothing new", ["source"],
+    registry=REGISTRY,
+)  # fmt: skip
+SOURCE_QUIET = Gauge(
+    "pars_source_quiet", "1 while a source is quiet for three times its own longest silence", ["source"],
+    registry=REGISTRY,
+)  # fmt: skip
 CHANNEL_UP = Gauge(
     "pars_channel_up", "1 when a channel sends, 0 when its circuit is open", ["channel"], registry=REGISTRY
 )

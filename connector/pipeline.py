@@ -105,10 +105,14 @@ def collect(
 
 def _say_so_far(source: SourceConfig, so_far: SoFar, seconds: float) -> None:
     counts = {name: so_far.counts[name] for name in ("read", "stored")}
-    counts["a_second"] = round(so_far.counts["read"] / seconds)
+    counts["a_second"] = _speed(so_far.counts["read"], seconds)
     if so_far.way is not None:
         counts["percent"] = int(so_far.way * 100)
     log.info("source.catching_up", source=source.name, counts=counts)
+
+
+def _speed(count: int, seconds: float) -> int:
+    return round(count / max(seconds, 0.001))
 
 
 def watch(store: Store, config: Config) -> None:

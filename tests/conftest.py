@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,6 +19,30 @@ from tests.delivery.workplace import NOON, Delivery, lay_out
 
 patched = pytest.MonkeyPatch.context
 TRUST = ssl.create_default_context()
+UPGRADE = Store.upgrade
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ready_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new SQLite store is a copy of one that the migrations have made: making each anew costs every test 70 ms.
+
+    In tests/store, where the migrations themselves are tried, it is not.
+    """
+    made = Store(f"sqlite:///{tmp_path_factory.mktemp('made')}/made.db")
+    made.upgrade()
+    made.dispose()
+    template = made.path
+
+    def copied(store: Store) -> bool:
+        if store.path is None or store.path.exists() or not store.path.name:
+            return UPGRADE(store)
+        store.path.touch(mode=0o600)
+        shutil.copyfile(str(template), store.path)
+        return True
+
+    with patched() as patch:
+        patch.setattr(Store, "upgrade", copied)
+        yield
 
 
 @pytest.fixture

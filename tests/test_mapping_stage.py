@@ -118,7 +118,7 @@ def test_a_void_waits_while_another_process_maps_what_it_voids(tmp_path: Path, p
     place.post(statement(1))
     with place.store.writing() as other:
         other.exec(select(StatementRow).with_for_update()).one()
-        place.post(voiding(2, 1), statement(3))
+        place.post(voiding(2, 1), statement(3, timestamp="2026-03-11T08:00:00Z"))
         turn(place)
         assert mapped_with(place) == [None, None, 1]
     turn(place)

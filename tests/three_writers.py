@@ -95,10 +95,11 @@ _COUNTING = threading.Lock()
 
 
 def send_some(lrs: RealLrs) -> None:
-    """Enough for an LRS to show its ways: several requests of events that are days old, in no order."""
+    """Enough for an LRS to show its ways: several requests of events older than all others, in no order."""
     now = datetime.now(UTC)
     for batch in range(5):
-        lrs.post([completion(10**9 + batch * 10 + n, now - timedelta(days=1 + (batch * 7 + n) % 11)) for n in range(9)])
+        days = [20 + (batch * 7 + n) % 11 for n in range(9)]
+        lrs.post([completion(10**9 + batch * 10 + n, now - timedelta(days=day)) for n, day in enumerate(days)])
 
 
 def arrived(store: Store, writers: Writers) -> tuple[set[str], int, int]:

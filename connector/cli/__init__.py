@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from connector import __version__
-from connector.cli import comparing, going_live, importing, looking, mapping, rehearsing, releasing, running
+from connector.cli import comparing, going_live, importing, looking, mapping, rehearsing, running
 from connector.cli.work import Work
 
 __all__ = ["main"]
@@ -45,7 +45,6 @@ for command in (
     *mapping.COMMANDS,
     *going_live.COMMANDS,
     *importing.COMMANDS,
-    *releasing.COMMANDS,
     *rehearsing.COMMANDS,
 ):
     main.add_command(command)

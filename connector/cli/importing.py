@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,7 +66,7 @@ def baseline_import(
 
         def take_over(*, dry_run: bool) -> room.Done:
             return room.take_over(
-                work.store, provider.id, file, reports, now=now, by=getpass.getuser(), dry_run=dry_run
+                work.store, provider.id, file, reports, now=now, by=work.person, dry_run=dry_run
             )  # fmt: skip
 
         planned = take_over(dry_run=True)

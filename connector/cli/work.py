@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Callable
@@ -39,6 +40,14 @@ class Work:
     @cached_property
     def store(self) -> Store:
         return open_store(self.config)
+
+    @cached_property
+    def person(self) -> str:
+        """Who sits here, for what a person decides; a container's user may have no name."""
+        try:
+            return getpass.getuser()
+        except (OSError, KeyError):  # KeyError up to Python 3.12
+            return f"user {os.getuid()}"
 
 
 pass_work = click.make_pass_decorator(Work)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from pydantic import Field
 
 from connector import activities, channels
+from connector.collection import quiet
 from connector.collection.connect import open_client
 from connector.config import Config, MoodleConfig, ProviderConfig, SourceConfig
 from connector.errors import ConnectorError, MappingError
@@ -20,6 +22,7 @@ from connector.mapping.stage import defaults_of
 from connector.pars.exchange import Unclear
 from connector.records import Frozen
 from connector.store.session import Store
+from connector.store.tables import Source
 
 
 class Checked(Frozen):
@@ -33,10 +36,13 @@ class Checked(Frozen):
     facts: dict[str, Any] = Field(default_factory=dict)
 
 
-def lrs(config: Config, _store: Store) -> Iterator[Checked]:
-    """Each source: reachable, credentials taken, what its LRS does, and whether the settings fit that."""
+def lrs(config: Config, store: Store) -> Iterator[Checked]:
+    """Each source: reachable, credentials taken, what its LRS does, whether settings fit that, and if it is quiet."""
     for source in config.polled:
         yield from _endpoint(source)
+    with store.reading() as session:
+        rows = [row for source in config.sources if (row := session.get(Source, source.name))]
+    yield from (_quiet(row) for row in rows if quiet.is_quiet(row, datetime.now(UTC)))
 
 
 def moodles(config: Config, _store: Store) -> Iterator[Checked]:
@@ -106,6 +112,18 @@ def _rights(config: Config, settings: MoodleConfig) -> str:
     except MappingError:
         return moodle_rights.prove(settings, [])  # the check of the mappings says what is wrong with them
     return moodle_rights.prove(settings, compare.named_courses(rules, settings))
+
+
+def _quiet(row: Source) -> Checked:
+    days = quiet.silence(row, datetime.now(UTC)) / timedelta(days=1)
+    longest = timedelta(seconds=row.longest_quiet_s) / timedelta(days=1)
+    return Checked(
+        what=f"source {row.id} talks",
+        good=False,
+        code="lrs.quiet",
+        message=f"nothing new for {days:.1f} days; its longest silence before was {longest:.1f}",
+        hint="look whether the LMS still sends its statements: there may be nothing to report, or a broken plugin",
+    )
 
 
 def _probe(config: Config, provider: ProviderConfig) -> str:

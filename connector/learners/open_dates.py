@@ -264,7 +264,8 @@ def _put_off(session: Session, source: str, error: ConnectorError, now: datetime
     """Nobody else's turn either: one question finds out whether this site answers again."""
     asked_for = timedelta(seconds=error.wait or 0) if isinstance(error, RetryLater) else timedelta(0)
     theirs = select(StatementRow.id).where(StatementRow.source_id == source)
-    due = update(EvidenceRow).where(_OPEN, col(EvidenceRow.next_at) <= now, col(EvidenceRow.statement_pk).in_(theirs))
+    due = update(EvidenceRow).where(_OPEN, col(EvidenceRow.standing).is_(True), col(EvidenceRow.next_at) <= now)
+    due = due.where(col(EvidenceRow.statement_pk).in_(theirs))
     again = now + max(SOONEST, min(LATEST, asked_for))
     session.execute(due.values(next_at=again, reason=error.code), execution_options={"synchronize_session": False})
 
@@ -274,7 +275,7 @@ def _tell(session: Session, source: str, error: ConnectorError | None, now: date
     last = select(Event).where(Event.subject == "moodle", Event.subject_id == source).order_by(col(Event.id).desc())
     said = session.exec(last.limit(1)).first()
     stopped = said.code if said and said.what == "stopped" else ""
-    if (error.code if error else "") == stopped:
+    if (error.code if error else "") == stopped or (error is None and _still_waits(session, source, stopped)):
         return
     what, code = ("stopped", error.code) if error else ("recovered", "")
     session.add(Event(at=now, subject="moodle", subject_id=source, what=what, code=code, by="learners"))
@@ -283,3 +284,11 @@ def _tell(session: Session, source: str, error: ConnectorError | None, now: date
         return
     who = "" if isinstance(error, RetryLater) else "operator"
     log.warning("moodle.stopped", source=source, code=code, error=error.message, hint=error.hint, who=who)
+
+
+def _still_waits(session: Session, source: str, code: str) -> bool:
+    """One course may be closed to us for weeks, while the others' dates come in: that is no recovery."""
+    rows = select(EvidenceRow.id).join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
+    rows = rows.where(_OPEN, col(EvidenceRow.standing).is_(True), col(EvidenceRow.next_at).is_not(None))
+    rows = rows.where(EvidenceRow.reason == code, StatementRow.source_id == source)
+    return session.exec(rows.limit(1)).first() is not None

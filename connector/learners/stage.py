@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
@@ -71,8 +72,11 @@ def _join(
     opening = awards.Opening(config, datetime.now(UTC))
     with store.writing() as session:
         changed = _remember_all(session, opening, sorted({ActorKey(row.actor_key) for row in waiting}), answers)
+        joined = defaultdict[int, list[EvidenceRow]](list)
         for row in waiting:
-            _attach_safely(session, opening, session.get_one(EvidenceRow, row.id), changed, counts)
+            _attach_safely(session, opening, session.get_one(EvidenceRow, row.id), changed, joined, counts)
+        for award_id, rows in joined.items():  # once a batch: an LMS may tell one completion a thousand times
+            _follow_safely(session, opening, award_id, rows, counts)
         _judge_all(session, opening, changed, counts)
 
 
@@ -116,7 +120,12 @@ def _remember_all(
 
 
 def _attach_safely(
-    session: Session, opening: awards.Opening, row: EvidenceRow, changed: dict[int, bool], counts: Counts
+    session: Session,
+    opening: awards.Opening,
+    row: EvidenceRow,
+    changed: dict[int, bool],
+    joined: dict[int, list[EvidenceRow]],
+    counts: Counts,
 ) -> None:
     """A completion that makes us stumble ends as a problem of its own; the others go on."""
     if row.award_id is not None:
@@ -128,11 +137,27 @@ def _attach_safely(
         completion = Completion.model_validate(row.completion)
         award, is_new = awards.attach(session, opening, row, learner, completion)
         if not is_new:
-            standing.follow(session, opening, award)
+            joined[award.id].append(row)
         changed.setdefault(award.learner_id, False)
         counts["opened" if is_new else "joined"] += 1
         return
     session.refresh(row)
+    _stumbled(session, row, counts)
+
+
+def _follow_safely(
+    session: Session, opening: awards.Opening, award_id: int, rows: Sequence[EvidenceRow], counts: Counts
+) -> None:
+    """What these completions change at the award that they joined; they leave it again if that makes us stumble."""
+    with poison.contained(session, "learners", None, now=opening.now):
+        standing.follow(session, opening, session.get_one(Award, award_id))
+        return
+    for row in rows:
+        row.award_id = None
+        _stumbled(session, row, counts)
+
+
+def _stumbled(session: Session, row: EvidenceRow, counts: Counts) -> None:
     problem = Problem(code=poison.CODE, message="the learners room stumbled over this completion", who=Actor.OPERATOR)
     row.outcome, row.reason, row.problem = "problem", poison.CODE, problem.model_dump(mode="json")
     session.add(row)

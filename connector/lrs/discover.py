@@ -16,7 +16,9 @@ def discover(lrs: LrsClient, page: int, late_after: timedelta) -> Endpoint:
     """What can be found out with pages of `page` statements. Raises what a poll would meet."""
     first = lrs.page(Query(since=None, limit=page))  # as a poll asks: what it raises is what is wrong
     newest = _extra(lrs, Query(since=None, limit=page, ascending=False))
-    asking = _Asking(lrs, page, endpoint.answer(first).seen, endpoint.answer(newest).seen if newest else ())
+    asking = _Asking(
+        lrs, page, endpoint.answer(first), endpoint.answer(newest) if newest else Answer((), is_whole=True)
+    )
     compares = asking.what_since_compares()
     # without times of their own, both are one
     field: TimeField | None = compares if compares in ("stored", "timestamp") else asking.either_field()
@@ -29,7 +31,7 @@ def discover(lrs: LrsClient, page: int, late_after: timedelta) -> Endpoint:
         answers_as=first.version,
         consistent_through=state,
         behind=behind,
-        order=endpoint.order(asking.oldest),
+        order=endpoint.order(asking.first.seen, asking.newest.seen),
         page_asked=page,
         page_got=len(full.statements) if full else None,
         more=more,
@@ -75,18 +77,20 @@ def _more(lrs: LrsClient, full: Page | None) -> tuple[Whither | None, bool | Non
 class _Asking:
     """The questions that need a statement to ask about."""
 
-    def __init__(self, lrs: LrsClient, page: int, oldest: tuple[Seen, ...], newest: tuple[Seen, ...]) -> None:
+    def __init__(self, lrs: LrsClient, page: int, first: Answer, newest: Answer) -> None:
         self._lrs = lrs
         self._page = page
-        self.oldest = oldest
-        self.all = (*oldest, *newest)
+        self.first = first
+        self.newest = newest
+        self.all: tuple[Seen, ...] = (*first.seen, *newest.seen)
 
     def what_since_compares(self) -> endpoint.Compared | None:
         late = endpoint.witness(self.all)
         if late is None:
             return None
         since = late.stored - endpoint.APART
-        said = self._ask(Query(since=since, limit=self._page))
+        # the end keeps the answer short: a busy LRS would fill a page with what came since
+        said = self._ask(Query(since=since, until=late.stored + endpoint.APART, limit=self._page))
         return endpoint.compares(said, late, since) if said else None
 
     def either_field(self) -> TimeField | None:
@@ -102,10 +106,10 @@ class _Asking:
 
     def until(self, field: TimeField) -> endpoint.Until | None:
         one = min(self.all, key=lambda one: (not endpoint.is_exact(one, field), one.at(field)), default=None)
-        if one is None or all(other.at(field) <= one.at(field) + 2 * endpoint.MILLISECOND for other in self.all):
-            return None  # nothing newer that it could keep away
-        said = self._ask(Query(since=None, until=one.at(field), limit=self._page))
-        return endpoint.until(said, one, field) if said else None
+        if one is None:
+            return None
+        said = self._ask(Query(since=None, until=one.at(field), limit=self._page, ascending=False))
+        return endpoint.until(said, self.newest, one, field) if said else None
 
     def verb_filter(self) -> endpoint.Filter | None:
         verb = next((one.verb for one in self.all if one.verb and not one.refers), "")

@@ -77,6 +77,14 @@ class Answer:
     def holds(self, one: Seen) -> bool:
         return any(other.id == one.id for other in self.seen)
 
+    def reaches(self, moment: datetime, field: TimeField) -> bool:
+        """True when a statement of exactly that moment came: one POST may have given it to many."""
+        return any(other.at(field) == moment for other in self.seen)
+
+    def is_newer(self, moment: datetime, field: TimeField) -> bool:
+        """True when something came that is newer, by more than rounding explains."""
+        return any(other.at(field) > moment + MILLISECOND for other in self.seen)
+
 
 def answer(page: Page) -> Answer:
     """The statements whose two times can be read; others say nothing here."""
@@ -101,9 +109,13 @@ def clock(page: Page) -> tuple[Clock | None, timedelta | None]:
     return ("behind", behind) if behind > timedelta() else ("ahead", -behind)
 
 
-def order(asked_ascending: Sequence[Seen]) -> Order | None:
-    """How the answer to `ascending=true` is sorted; statements of one POST, with one `stored`, do not tell."""
-    each = {field: [one.at(field) for one in asked_ascending] for field in _FIELDS}
+def order(asked_ascending: Sequence[Seen], asked_descending: Sequence[Seen]) -> Order | None:
+    """How answers are sorted: one read forwards and then the other backwards is one way through the whole.
+
+    Statements of one POST, with one `stored`, do not tell.
+    """
+    way = {one.id: one for one in (*asked_ascending, *reversed(asked_descending))}.values()
+    each = {field: [one.at(field) for one in way] for field in _FIELDS}
     if len(set(each["stored"])) < DISTINCT:
         return None
     telling = {field: moments for field, moments in each.items() if len(set(moments)) >= DISTINCT}
@@ -142,20 +154,21 @@ def since_edge(said: Answer, one: Seen, field: TimeField) -> Edge | None:
     """Whether `since` set to exactly the time of `one` returns it."""
     if any(other.at(field) < one.at(field) - MILLISECOND for other in said.seen):
         return None  # it has no effect at all
-    if said.holds(one):
+    if said.reaches(one.at(field), field):
         return "inclusive"
     return "exclusive" if said.is_whole else None
 
 
-def until(said: Answer, one: Seen, field: TimeField) -> Until | None:
-    """What `until` set to the time of `one` did, when newer statements are known to be there."""
-    if any(other.at(field) > one.at(field) + MILLISECOND for other in said.seen):
+def until(said: Answer, without: Answer, one: Seen, field: TimeField) -> Until | None:
+    """What `until` set to the time of `one` did; `without` answers the same question without it."""
+    moment = one.at(field)
+    if not without.is_newer(moment, field):
+        return None  # nothing that it could keep away
+    if said.is_newer(moment, field):
         return "ignored"
-    if not said.is_whole:
-        return None
-    if not is_exact(one, field):
-        return "honoured"
-    return "inclusive" if said.holds(one) else "exclusive"
+    if is_exact(one, field) and said.reaches(moment, field):
+        return "inclusive"
+    return "exclusive" if is_exact(one, field) and said.is_whole else "honoured"
 
 
 def verb_filter(said: Answer, verb: str, to_nonsense: Answer) -> Filter:

@@ -30,7 +30,7 @@ def _read(path: Path, columns: Columns, *, checked: bool) -> Sheet:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, columns.within), strict=True)
     lines = _filled(reader)
     try:
-        return table(path, guarded(lines) if checked else lines, columns)
+        return table(path, guarded(path, lines) if checked else lines, columns)
     except csv.Error:
         raise refused(path, reader.line_num, "config.sheet", "the row's quotes do not close") from None
 

@@ -14,6 +14,7 @@ from connector.findings import Finding, did_you_mean
 
 CELL = "config.sheet_cell"
 MOST_FINDINGS = 100
+MOST_ROWS = 200_000
 _APART = re.compile(r"[\W_]+")
 
 
@@ -124,9 +125,11 @@ def refuse_all(findings: Sequence[Finding]) -> None:
     raise ConfigError(first.code, first.message, first.hint, where=first.where, findings=tuple(shown))
 
 
-def guarded(lines: Iterable[Line]) -> Iterator[Line]:
-    """The same lines; a cell with a control character (a NUL, an escape) is at fault: nobody typed that."""
+def guarded(path: Path, lines: Iterable[Line]) -> Iterator[Line]:
+    """The same lines, as many as anybody means; a cell with a control character (a NUL, an escape) is at fault."""
     for line in lines:
+        if line.number > MOST_ROWS:
+            raise refused(path, line.number, "config.sheet", f"the sheet has more than {MOST_ROWS} rows")
         for place, cell in enumerate(line.cells, start=1):
             if not cell.isprintable() and any(
                 unicodedata.category(mark) == "Cc" and mark not in "\t\r\n" for mark in cell

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from connector.errors import ConfigError
-from connector.sheets.rows import Columns, Line, Sheet, guarded, refused, table
+from connector.sheets.rows import MOST_ROWS, Columns, Line, Sheet, guarded, refused, table
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 MOST_BYTES = 64 * 1024 * 1024
 MOST_UNPACKED = 256 * 1024 * 1024
 MOST_PARTS = 2000
-MOST_ROWS = 200_000
 MOST_COLUMNS = 256
 MOST_MERGED = 1000
 MOST_DIGITS = 10**15
@@ -46,7 +45,7 @@ def read(path: Path, columns: Columns, sheet: str) -> Sheet:
     _check(path)
     with _opened(path) as book:
         chosen = _chosen(path, book, columns, sheet)
-        return table(path, guarded(_lines(path, chosen)), columns, lettered=True)
+        return table(path, guarded(path, _lines(path, chosen)), columns, lettered=True)
 
 
 def _check(path: Path) -> None:

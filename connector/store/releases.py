@@ -48,6 +48,8 @@ def waiting(session: Session) -> list[Waiting]:
     """The activities that only a release keeps from leaving."""
     held = select(Credit.id, Award.provider_id, Award.activity_id, Award.learner_id)
     held = held.join(Award, col(Award.id) == col(Credit.award_id))
+    released = (Release.provider_id == Award.provider_id) & (Release.activity_id == Award.activity_id)
+    held = held.where(~select(Release.activity_id).where(released).exists())
     held = held.where(Credit.state == State.HELD, Credit.reason == NOT_RELEASED, Credit.wanted == "present")
     grouped = defaultdict[tuple[str, str], list[tuple[int, int]]](list)
     for credit, provider, activity, learner in session.exec(held.order_by(col(Award.activity_id), col(Credit.id))):

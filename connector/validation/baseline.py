@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +17,12 @@ from connector.store.moves import move
 from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerFix, LearnerRow, Reported
 from connector.store.unmatched import solved
-from connector.validation.baseline_match import SURE, Earned, Match, Row, match
+from connector.validation.baseline_match import SURE, Earned, Match, Row, keys, match
 
 Kind = tuple[str, str]
 """`cme` or `moc`, and the board."""
 
+Rows = dict[Kind, list[Row]]
 Found = dict[tuple[int, str, str], list[Match]]
 """What was found of an award's certification, by the award's number, kind and board."""
 
@@ -52,18 +54,37 @@ def check(session: Session, credit: Credit, award: Award) -> list[Problem]:
     ]
 
 
+@dataclass
+class _Activity:
+    """The rows of one activity, read once a transaction; its awards only when one of the rows may matter."""
+
+    rows: Rows
+    people: frozenset[object]
+    found: Found | None = None
+
+
 def _of(session: Session, credit: Credit, award: Award) -> list[Match]:
-    """Asked once a transaction for each activity."""
-    cache: dict[tuple[str, str], Found] = session.info.setdefault(_CACHE, {})
-    activity = (award.provider_id, award.activity_id)
-    if activity not in cache:
-        cache[activity] = found(session, *activity)
-    return cache[activity].get((award.id, credit.kind, credit.board), [])
+    activities: dict[tuple[str, str], _Activity] = session.info.setdefault(_CACHE, {})
+    name = (award.provider_id, award.activity_id)
+    if name not in activities:
+        rows = _rows(session, *name)
+        activities[name] = _Activity(
+            rows, frozenset(key for same in rows.values() for row in same for key in keys(row.person))
+        )
+    one = activities[name]
+    if not one.rows or one.people.isdisjoint(keys(_people(session, {award.learner_id})[award.learner_id])):
+        return []
+    if one.found is None:
+        one.found = _found(session, *name, one.rows)
+    return one.found.get((award.id, credit.kind, credit.board), [])
 
 
 def found(session: Session, provider_id: str, activity_id: str) -> Found:
     """Everything that the rows of one activity and its awards have to do with each other."""
-    rows = _rows(session, provider_id, activity_id)
+    return _found(session, provider_id, activity_id, _rows(session, provider_id, activity_id))
+
+
+def _found(session: Session, provider_id: str, activity_id: str, rows: Rows) -> Found:
     awards = _awards(session, provider_id, activity_id) if rows else {}
     matches: Found = defaultdict(list)
     for kind, reported in rows.items():
@@ -72,7 +93,7 @@ def found(session: Session, provider_id: str, activity_id: str) -> Found:
     return dict(matches)
 
 
-def _rows(session: Session, provider_id: str, activity_id: str) -> dict[Kind, list[Row]]:
+def _rows(session: Session, provider_id: str, activity_id: str) -> Rows:
     wanted = select(Reported).where(Reported.provider_id == provider_id, Reported.activity_id == activity_id)
     rows: dict[Kind, list[Row]] = defaultdict(list)
     for one in session.exec(wanted.order_by(col(Reported.id))):

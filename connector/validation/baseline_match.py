@@ -94,17 +94,18 @@ class _Index:
     def __init__(self, awards: Iterable[Earned]) -> None:
         self._by: dict[object, dict[int, Earned]] = defaultdict(dict)
         for award in awards:
-            for key in _keys(award.person):
+            for key in keys(award.person):
                 self._by[key][award.key] = award
 
     def of(self, person: Person) -> list[Earned]:
         found: dict[int, Earned] = {}
-        for key in _keys(person):
+        for key in keys(person):
             found |= self._by.get(key, {})
         return [found[key] for key in sorted(found)]
 
 
-def _keys(person: Person) -> Iterator[object]:
+def keys(person: Person) -> Iterator[object]:
+    """Two people who are or may be the same have one of these in common."""
     for domain, value in person.ids.items():
         yield domain, bare(value).lstrip("0")
     if person.name is not None:

@@ -96,8 +96,8 @@ def _going_live(session: Session, config: Config, award: Award, now: datetime) -
 
 
 def _leaves_at(config: Config, award: Award, now: datetime) -> datetime:
-    """The earliest moment at which `send_after` lets the award's credits go."""
-    return (award.stored or now) + config.provider(award.provider_id).send_after
+    """The earliest moment at which `send_after` lets the award's credits go; an LRS's clock may be ahead of ours."""
+    return min(award.stored or now, now) + config.provider(award.provider_id).send_after
 
 
 def _again(config: Config, award: Award, now: datetime) -> datetime:

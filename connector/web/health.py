@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlmodel import Session, col, func, select
 
 from connector import metrics
+from connector.collection import quiet
 from connector.errors import ConnectorError
 from connector.store.session import Store
 from connector.store.states import State
@@ -16,6 +17,7 @@ from connector.store.tables import Channel, Credit, Source
 Row = TypeVar("Row", Source, Channel)
 _OF_ROWS = (
     metrics.CREDITS, metrics.OLDEST, metrics.WAITING, metrics.SOURCE_UP, metrics.SOURCE_LAG, metrics.CHANNEL_UP,
+    metrics.SOURCE_SILENCE, metrics.SOURCE_QUIET,
 )  # fmt: skip
 
 
@@ -83,5 +85,7 @@ def _circuits(session: Session, now: datetime) -> None:
         metrics.SOURCE_UP.labels(source=source.id).set(source.circuit == "closed")
         if source.high_water is not None:
             metrics.SOURCE_LAG.labels(source=source.id).set((now - source.high_water).total_seconds())
+        metrics.SOURCE_SILENCE.labels(source=source.id).set(quiet.silence(source, now).total_seconds())
+        metrics.SOURCE_QUIET.labels(source=source.id).set(source.quiet_said_at is not None)
     for channel in session.exec(select(Channel)):
         metrics.CHANNEL_UP.labels(channel=f"{channel.provider_id} {channel.kind}").set(channel.circuit == "closed")

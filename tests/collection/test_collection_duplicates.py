@@ -16,7 +16,7 @@ from connector.lrs.quirks import MOODLE_INFO
 from connector.lrs.statement import read
 from connector.store.session import Store
 from connector.store.tables import Source, StatementRow
-from tests.learners.middle import COURSE, RULE, SITE, Middle, account, laid_out, statement
+from tests.learners.middle import COURSE, NOON, RULE, SITE, Middle, account, laid_out, statement
 
 SOURCES = ("campus", "inlet", "mirror")
 EDLM = "https://xapi.edlm/profiles/edlm-lms/concepts/verbs"
@@ -164,7 +164,7 @@ def test_the_link_is_found_by_the_index_on_both_engines(any_store: Store) -> Non
     for source in SOURCES:
         with any_store.writing() as session:
             reads = [read(orjson.dumps(h5p(n, f"2026-03-10T15:04:{n:02}Z")), source) for n in range(1, 31)]
-            done = save.page(session, source, reads, now=reads[0].statement.stored)
+            done = save.page(session, source, reads, now=NOON)
         assert (done["stored"], done["linked"]) == (30, 0 if source == "campus" else 30)
     assert linked(any_store) == [None] * 30 + list(range(1, 31)) * 2
     if any_store.url.get_backend_name() == "sqlite":

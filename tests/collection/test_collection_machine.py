@@ -7,7 +7,6 @@ next sweep, and the cursor is never beyond the server's own clock. A careless cu
 from __future__ import annotations
 
 import tempfile
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,7 +15,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-import orjson
 import pytest
 import time_machine
 from hypothesis import HealthCheck, Phase, settings
@@ -85,7 +83,7 @@ class Machine(RuleBasedStateMachine):
     @initialize(
         dated=st.booleans(), history=st.lists(st.integers(0, 200), max_size=12), quirk=st.sampled_from([None, *QUIRKS])
     )
-    def begin(self, dated: bool, history: list[int], quirk: str | None) -> None:
+    def begin(self, *, dated: bool, history: list[int], quirk: str | None) -> None:
         """Statements of the months before, some of them on one day, before the first reading."""
         if not self.over_http:
             self.ends.enter_context(_straightly(self.sandbox))
@@ -129,7 +127,7 @@ class Machine(RuleBasedStateMachine):
                 self.posted.append(Posted(one["id"], row.stored, prompt=self.steady and slow < OVERLAP))
 
     @rule(late=st.sampled_from([0, 0, 1, 60, 119]), count=st.integers(1, 6), tied=st.booleans())
-    def post(self, late: float, count: int, tied: bool) -> None:
+    def post(self, *, late: float, count: int, tied: bool) -> None:
         self._post(late, count, tied=tied)
 
     @rule(late=st.sampled_from([121, 3600, 86400]))
@@ -138,7 +136,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.sent)
     @rule(new_id=st.booleans(), which=st.integers(0, 99))
-    def post_again(self, new_id: bool, which: int) -> None:
+    def post_again(self, *, new_id: bool, which: int) -> None:
         """The LRS knows an id that comes again; under a new id it is another statement."""
         again = self.sent[which % len(self.sent)]
         self._send([again | {"id": self._next()["id"]}] if new_id else [again], late=0)

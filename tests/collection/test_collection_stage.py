@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 import time_machine
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from connector.collection import save, stage
 from connector.collection.reading import SoFar
@@ -24,7 +19,6 @@ from connector.records import Counts
 from connector.store.session import Store
 from connector.store.tables import Event, Source, StatementRow, Voided, Wish
 from tests.collection.conftest import Configure
-from tests.collection.model import MS, ModelLrs
 from tests.collection.settings import PASSWORD_IN, config_for, source_for
 from tests.lrs.loopback import FakeLrs, Said, in_turn, page
 from tests.lrs.samples import moodle, raw, voiding
@@ -378,67 +372,6 @@ def test_a_reading_that_was_ended_gives_its_lease_back(store: Store, configure: 
     with FakeLrs(in_turn(page([raw(moodle(1))]))) as lrs, pytest.raises(KeyboardInterrupt):
         stage.collect(store, *configure(lrs.endpoint), stop)
     assert source_row(store).lease_owner == ""
-
-
-class CrashError(Exception):
-    """kill -9 in the middle of a transaction."""
-
-
-class CrashingStore(Store):
-    """Dies inside its n-th write, before the commit."""
-
-    crash_in: int | None = None
-
-    @contextmanager
-    def writing(self) -> Iterator[Session]:
-        with super().writing() as session:
-            yield session
-            if self.crash_in is not None:
-                self.crash_in -= 1
-                if self.crash_in < 0:
-                    self.crash_in = None
-                    raise CrashError
-
-
-steps = st.one_of(
-    st.tuples(st.just("ahead"), st.sampled_from([0, 30])),
-    st.tuples(st.just("post"), st.sampled_from([0, 0, 60_000, 119_999])),
-    st.tuples(st.just("tick"), st.sampled_from([1, 1_000, 60_000, 119_999, 400_000])),
-    st.tuples(st.just("collect"), st.sampled_from([None, None, 0, 1, 2, 3])),
-)
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(script=st.lists(steps, min_size=4, max_size=16), lag=st.sampled_from([None, 0, 30_000]))
-def test_whatever_happens_each_statement_is_stored_once(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, script: list[Any], lag: int | None
-) -> None:
-    """The whole stage on SQLite against the model: late rows, page cuts, crashes in any write, a clock ahead."""
-    lrs = ModelLrs(lag=lag)
-    monkeypatch.setattr(stage, "open_client", lambda _source: lrs)
-    store = CrashingStore(f"sqlite:///{_fresh(tmp_path_factory)}/pars.db")
-    store.upgrade()
-    source = source_for("http://127.0.0.1/xapi")
-    config = config_for(source)
-    for what, value in [*script, ("ahead", 0), ("tick", 120_000), ("collect", None), ("collect", None)]:
-        match what:
-            case "ahead":
-                lrs.ahead = timedelta(days=value)
-            case "post":
-                lrs.post(late=value)
-            case "tick":
-                lrs.now += value * MS
-            case _:
-                store.crash_in = value
-                with suppress(CrashError):
-                    stage.collect(store, config, source)
-                store.crash_in = None
-    assert sorted(row.statement_id for row in rows(store)) == [row.statement_id for row in lrs.rows]
-    store.dispose()
-
-
-def _fresh(factory: pytest.TempPathFactory) -> Path:
-    return factory.mktemp("store")
 
 
 def test_no_transaction_is_open_during_a_network_call(

@@ -12,7 +12,7 @@ import pytest
 from openpyxl import Workbook
 
 from connector.errors import ConfigError
-from connector.sheets import Sheet, read_sheet, workbook
+from connector.sheets import Sheet, read_sheet, rows, workbook
 from tests.importing.workbooks import write
 
 HEADER = ["Name", "Size"]
@@ -218,3 +218,10 @@ def test_a_nul_in_csv_is_named(tmp_path: Path) -> None:
 def test_many_findings_are_cut(path: Path) -> None:
     error = refused(write(path, [HEADER, *([["secret", "=1"]] * 150)]))
     assert (len(error.findings), error.findings[-1].message) == (101, "and 50 more, this being the last")
+
+
+def test_more_rows_than_anybody_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sheet.csv"
+    path.write_text("name\n" + "secret\n" * 9, encoding="utf-8")
+    monkeypatch.setattr(rows, "MOST_ROWS", 9)
+    assert "more than 9 rows" in str(refused(path))

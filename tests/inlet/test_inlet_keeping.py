@@ -20,6 +20,7 @@ from sqlmodel import select
 
 from connector import pipeline
 from connector.collection import deposit, received, stage
+from connector.collection.inlet import Limits
 from connector.collection.received import Sender
 from connector.config import InletConfig
 from connector.lrs.statement import Read
@@ -153,7 +154,7 @@ def test_a_store_that_does_not_take_it_in_time_is_503_and_nothing_is_lost(any_st
             assert (answer.status_code, answer.json()["code"]) == (503, "inlet.busy")
             assert int(answer.headers["Retry-After"]) > 0
             assert door.http.get("/livez").status_code == 200
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 4
         assert door.post([plugin(1)]).status_code == 200
         assert len(door.rows()) == 1
 
@@ -166,7 +167,7 @@ def test_the_next_writer_on_the_same_connection_waits_as_long_as_ever(store: Sto
 
 
 def test_health_answers_while_the_store_is_waited_for(any_store: Store) -> None:
-    with opened(any_store) as door:
+    with opened(any_store, Limits(store_seconds=30)) as door:
         answers: list[int] = []
         posting = [threading.Thread(target=lambda: answers.append(door.post([plugin(1)]).status_code)) for _ in "abcd"]
         with _held(any_store):

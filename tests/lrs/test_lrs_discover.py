@@ -86,6 +86,13 @@ def test_an_order_by_timestamp_is_told_from_one_by_stored() -> None:
     assert (said.order, said.since_compares) == ("timestamp", "timestamp")
 
 
+def test_a_busy_lrs_that_compares_timestamp_is_still_found_out() -> None:
+    """What came since would fill the page: it says nothing of the late ones, which the pages show first."""
+    late = [held(one, NOON + timedelta(seconds=one), timedelta(days=2)) for one in range(1, 6)]
+    busy = [held(one, NOON + timedelta(hours=one)) for one in range(10, 40)]
+    assert found(Manners(late + busy, since="timestamp", sorts=False), page=5).since_compares == "timestamp"
+
+
 def test_the_statements_of_one_post_tell_no_order() -> None:
     assert found(Manners([held(one, NOON, timedelta(minutes=one * one % 7)) for one in range(1, 12)])).order is None
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from connector.inquiry import ledger
 from connector.inquiry.explain import explain
-from connector.sandbox.moodle_site import Course
+from connector.sandbox.moodle_site import ROLES, Course
 from connector.sandbox.server import Sandbox
 from connector.store import circuit
 from tests.learners.middle import Middle, voiding
@@ -177,6 +177,13 @@ def test_what_the_token_may_not_see_of_one_holds_up_nobody_else(sandbox: Sandbox
     assert open_rows(place) == [("completion", "moodle.no_right")] * 2
     assert days(place) == [date(2026, 3, 9)] * 2
     assert sandbox.moodle.calls.count("core_enrol_get_enrolled_users") == 1
+    with capture_logs() as lines:
+        place.post(sent(completed(sandbox, 5), 5)).run()  # the others go on: neither a recovery nor another stop
+        place.run(later=LATER)
+        sandbox.moodle.rights = ROLES["connector"]
+        place.run(later=LATER)
+    said = [(line["event"], line.get("code")) for line in lines if line["event"].startswith("moodle.")]
+    assert said == [("moodle.recovered", None)]
 
 
 def test_on_postgres(sandbox: Sandbox, tmp_path: Path, postgres: Callable[[], str]) -> None:

@@ -13,9 +13,7 @@ from sqlmodel import select
 
 from connector.collection import stage
 from connector.collection.connect import open_client
-from connector.collection.connect import open_client
 from connector.config import Config, SourceConfig
-from connector.lrs.discover import discover
 from connector.lrs.discover import discover
 from connector.lrs.statement import typed
 from connector.records import Counts, Problem
@@ -47,6 +45,18 @@ def setting(ralph: RealLrs, monkeypatch: pytest.MonkeyPatch) -> tuple[Config, So
 def stored_ids(store: Store) -> list[str]:
     with store.reading() as session:
         return list(session.exec(select(StatementRow.statement_id)))
+
+
+def test_what_is_found_out_about_it(ralph: RealLrs, setting: tuple[Config, SourceConfig]) -> None:
+    """Stands first: it answers with what it was sent first, and the others send events of the same minute."""
+    send_some(ralph)
+    _, source = setting
+    with open_client(source) as lrs:
+        found = discover(lrs, source.page, source.overlap)
+    assert found.since_compares == "timestamp"
+    assert (found.page_got, found.more_works, found.verb_filter) == (source.page, True, "works")
+    assert found.consistent_through == "absent"
+    assert found.late > 0
 
 
 def test_completions_with_their_own_old_times_are_read_once(
@@ -90,15 +100,6 @@ def test_tincan_takes_what_ralph_returns(ralph: RealLrs, store: Store, setting: 
     assert not any(isinstance(typed(raw), Problem) for raw in raws)
 
 
-def test_check_finds_out_what_its_since_looks_at(ralph: RealLrs, setting: tuple[Config, SourceConfig]) -> None:
-    ralph.post([completion(uuid.uuid4().int % 10**9, NOW - timedelta(days=2, hours=n)) for n in range(5)])
-    source = setting[1]
-    with open_client(source) as lrs:
-        found = discover(lrs, source.page, source.overlap)
-    assert (found.since_compares, found.since_edge, found.consistent_through) == ("timestamp", "exclusive", "absent")
-    assert (found.more, found.more_works, found.verb_filter) == ("relative", True, "works")
-
-
 def test_three_writers_while_it_is_polled(ralph: RealLrs, store: Store, setting: tuple[Config, SourceConfig]) -> None:
     """A third of it is older than what has been read: a cursor on the newest time seen never shows these."""
     polls: list[Counts] = []
@@ -118,17 +119,6 @@ def test_three_writers_while_it_is_polled(ralph: RealLrs, store: Store, setting:
     assert arrived(store, writers) == (set(writers.ids), writers.facts, writers.resent)
     lost = set(writers.ids) - read_naively(ralph, newest_seen)
     assert len(lost) >= len(writers.ids) / 3
-
-
-def test_what_is_found_out_about_it(ralph: RealLrs, setting: tuple[Config, SourceConfig]) -> None:
-    send_some(ralph)
-    _, source = setting
-    with open_client(source) as lrs:
-        found = discover(lrs, source.page, source.overlap)
-    assert found.since_compares == "timestamp"
-    assert (found.page_got, found.more_works, found.verb_filter) == (source.page, True, "works")
-    assert found.consistent_through == "absent"
-    assert found.late > 0
 
 
 def read_naively(ralph: RealLrs, since: datetime) -> set[str]:
