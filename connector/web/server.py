@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connector.collection.inlet import Inlet, Limits
+from connector.collection.inlet.app import Inlet, Limits
 from connector.config import Config, Tls
 from connector.errors import ConfigError, NeedsOperator
 from connector.store.session import Store

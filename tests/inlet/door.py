@@ -12,7 +12,7 @@ import httpx
 import orjson
 from sqlmodel import col, select
 
-from connector.collection.inlet import Limits
+from connector.collection.inlet.app import Limits
 from connector.config import Config
 from connector.store.session import Store
 from connector.store.tables import StatementRow

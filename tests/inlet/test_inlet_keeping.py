@@ -19,9 +19,10 @@ import time_machine
 from sqlmodel import select
 
 from connector import pipeline
-from connector.collection import deposit, received, stage
-from connector.collection.inlet import Limits
-from connector.collection.received import Sender
+from connector.collection import stage
+from connector.collection.inlet import deposit, received
+from connector.collection.inlet.app import Limits
+from connector.collection.inlet.received import Sender
 from connector.config import InletConfig
 from connector.lrs.statement import Read
 from connector.sandbox.server import Sandbox

@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from connector import metrics
-from connector.collection import quiet, received, save
+from connector.collection import quiet, save
+from connector.collection.inlet import received
 from connector.lrs.statement import Read
 from connector.store.session import Store
 from connector.store.tables import Source, StatementRow, Voided

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from connector.collection.received import RefusedError
+from connector.collection.inlet.received import RefusedError
 from connector.config import InletConfig
 
 

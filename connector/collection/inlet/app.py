@@ -20,9 +20,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connector.collection import deposit, received
-from connector.collection.received import RefusedError, Sender
-from connector.collection.senders import Senders
+from connector.collection.inlet import deposit, received
+from connector.collection.inlet.received import RefusedError, Sender
+from connector.collection.inlet.senders import Senders
 from connector.config import Config
 from connector.errors import ConnectorError
 from connector.logs import log
