@@ -13,7 +13,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from connector.collection import cursor
-from connector.collection.cursor import AHEAD, Chain, advance, since
+from connector.collection.cursor import AHEAD, Chain, advance, first_end, reach, since, stride, until
 from connector.lrs.client import Query
 from connector.lrs.statement import read
 from tests.collection.model import MS, ModelLrs
@@ -91,6 +91,65 @@ def test_a_statement_from_the_future_does_not_move_the_cursor() -> None:
     chain = Chain(None, T).saw(T - SECOND).saw(T + AHEAD + MS).saw(T - 5 * SECOND)
     assert advance(T - 9 * SECOND, chain) == T - SECOND
     assert advance(T - 9 * SECOND, Chain(None, T).saw(T + AHEAD + MS)) == T - 9 * SECOND
+
+
+DAY = timedelta(days=1)
+MINUTES = timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    ("behind", "length", "expected"),
+    [
+        (10 * DAY, DAY, T - 9 * DAY),
+        (10 * DAY, 64 * DAY, T - MINUTES),
+        (DAY + MINUTES, DAY, T - MINUTES),
+        (DAY + MINUTES - MS, DAY, None),
+        (-30 * DAY, DAY, None),
+    ],
+    ids=["one day", "the last slice ends an overlap before Date", "just far", "not far", "ahead of the server"],
+)
+def test_the_end_of_a_slice(behind: timedelta, length: timedelta, expected: datetime | None) -> None:
+    end = expected and expected.replace(microsecond=expected.microsecond // 1000 * 1000)
+    assert until(T - behind, T, length, MINUTES) == end
+    assert until(T - behind, None, length, MINUTES) is None
+
+
+def test_slices_grow_while_one_page_holds_them_and_shrink_when_ten_do_not() -> None:
+    assert stride(DAY, 0, 200) == 2 * DAY
+    assert stride(64 * DAY, 199, 200) == 64 * DAY
+    assert stride(8 * DAY, 200, 200) == stride(8 * DAY, 2000, 200) == 8 * DAY
+    assert stride(8 * DAY, 2001, 200) == DAY
+
+
+@pytest.mark.parametrize(
+    ("consistent", "date", "expected"),
+    [
+        (None, T, T - 3 * DAY),
+        (T, T, T - 3 * DAY),
+        (T - 5 * DAY, T, T - 5 * DAY),
+        (T - 20 * DAY, T, T - 9 * DAY),
+        (None, T - 3 * DAY, T - 4 * DAY),
+        (None, None, T - 9 * DAY),
+        (None, T - 30 * DAY, T - 30 * DAY),
+    ],
+    ids=[
+        "the slice's end",
+        "Consistent-Through is far",
+        "Consistent-Through lies within",
+        "Consistent-Through lies before the cursor",
+        "Date lies at the end: no farther than what was seen",
+        "no Date",
+        "the clock had been ahead",
+    ],
+)
+def test_the_cursor_after_a_slice(consistent: datetime | None, date: datetime | None, expected: datetime) -> None:
+    chain = Chain(consistent, date).saw(T - 4 * DAY)
+    assert reach(T - 9 * DAY, chain, T - 3 * DAY, MINUTES) == expected
+
+
+def test_the_first_slice_of_all_ends_at_the_oldest_statement_shown() -> None:
+    assert first_end([T, T - DAY]) == (T - DAY).replace(microsecond=123_000)
+    assert first_end([T, datetime(1970, 1, 1, tzinfo=UTC)]) == first_end([]) == cursor.XAPI_BEGINS
 
 
 times = st.none() | st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
