@@ -110,13 +110,13 @@ def _how_far(source: str, way: float, read: int) -> str:
 
 
 @click.command()
-@click.argument("activities", nargs=-1, metavar="[ACTIVITY]...")
+@click.argument("activity", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every activity that waits.")
 @click.option("--yes", is_flag=True, help="Without the question.")
 @as_json
 @pass_work
 @plainly
-def release(work: Work, activities: tuple[str, ...], *, everything: bool, yes: bool, as_json: bool) -> int:
+def release(work: Work, activity: tuple[str, ...], *, everything: bool, yes: bool, as_json: bool) -> int:
     """Let the first records of an activity leave, where the provider's `release` is manual.
 
     Without an activity it lists those that wait. Later records of a released activity leave by themselves.
@@ -128,8 +128,8 @@ def release(work: Work, activities: tuple[str, ...], *, everything: bool, yes: b
     """
     with work.store.reading() as session:
         waiting = releases.waiting(session)
-    chosen = [one for one in waiting if everything or one.activity in activities]
-    unknown = sorted(set(activities) - {one.activity for one in chosen})
+    chosen = [one for one in waiting if everything or one.activity in activity]
+    unknown = sorted(set(activity) - {one.activity for one in chosen})
     if unknown:
         terminal.complain(f"nothing of {', '.join(unknown)} waits for a release: see pars-connector release")
         return FAILED
