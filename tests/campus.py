@@ -12,9 +12,9 @@ from typing import Any
 from connector import activities, pipeline
 from connector.config import Config
 from connector.records import Counts
-from connector.sandbox import world_statements as sends
 from connector.sandbox.clock import CENTRAL
 from connector.sandbox.server import Sandbox
+from connector.sandbox.world import statements as sends
 from connector.store.open import open_store
 from connector.store.session import Store
 from tests.cli import rehearsal

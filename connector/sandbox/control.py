@@ -10,7 +10,7 @@ from typing import Any
 from connector.sandbox.carrier import Request, Response
 from connector.sandbox.clock import Clock
 from connector.sandbox.faults import Switches
-from connector.sandbox.pars import REHEARSAL, Pars
+from connector.sandbox.pars.pars import REHEARSAL, Pars
 
 _PAGES = {
     "GET /": "this page",

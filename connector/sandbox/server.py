@@ -7,18 +7,20 @@ from datetime import UTC, date, datetime, time, timedelta
 from types import TracebackType
 from typing import Any, Self
 
-from connector.sandbox import lrs_app, moodle_app, pars_app
 from connector.sandbox.carrier import Server
 from connector.sandbox.clock import Clock
 from connector.sandbox.control import Control
 from connector.sandbox.faults import Switch, Switches
-from connector.sandbox.ledger import Violation
-from connector.sandbox.lrs import Lrs
-from connector.sandbox.lrs_checks import check
-from connector.sandbox.lrs_tokens import Tokens
-from connector.sandbox.moodle_site import MoodleSite, fill
-from connector.sandbox.pars import REHEARSAL, Account, Pars
-from connector.sandbox.world import World
+from connector.sandbox.lrs import app as lrs_app
+from connector.sandbox.lrs.checks import check
+from connector.sandbox.lrs.lrs import Lrs
+from connector.sandbox.lrs.tokens import Tokens
+from connector.sandbox.moodle import app as moodle_app
+from connector.sandbox.moodle.site import MoodleSite, fill
+from connector.sandbox.pars import app as pars_app
+from connector.sandbox.pars.ledger import Violation
+from connector.sandbox.pars.pars import REHEARSAL, Account, Pars
+from connector.sandbox.world.world import World
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import wrong_rems
 from broken import ALL, Broken
 from papers import Caller
 
-from connector.sandbox.ledger import CODES
+from connector.sandbox.pars.ledger import CODES
 from connector.sandbox.server import Sandbox
 
 FAMILIES = (wrong_documents, wrong_rems, wrong_conduct)

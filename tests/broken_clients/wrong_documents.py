@@ -7,7 +7,7 @@ from dataclasses import replace
 from broken import refused, unreadable
 from papers import CME, CME_PAPER, MOC_CREDIT, MOC_PAPER, Caller, Credit, Paper, Reply, document
 
-from connector.sandbox.world_people import npi
+from connector.sandbox.world.people import npi
 
 
 def with_credit(paper: Paper = CME_PAPER, **changes: str) -> Paper:

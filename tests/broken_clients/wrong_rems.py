@@ -7,7 +7,7 @@ from dataclasses import replace
 from broken import refused, unreadable
 from papers import CME_PAPER, REMS_PAPER, Caller, Reply
 
-from connector.sandbox.world_people import npi
+from connector.sandbox.world.people import npi
 
 
 @unreadable("de-identified")

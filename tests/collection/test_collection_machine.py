@@ -27,7 +27,7 @@ from connector.collection import cursor, rereading, stage
 from connector.collection.reading import SoFar
 from connector.collection.rereading import Stretch
 from connector.records import Counts
-from connector.sandbox.lrs import Lrs
+from connector.sandbox.lrs.lrs import Lrs
 from connector.sandbox.server import Sandbox
 from connector.store import circuit
 from connector.store.tables import Event, Source, StatementRow, Voided, Wish

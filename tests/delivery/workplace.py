@@ -20,7 +20,7 @@ from connector.demo import workplace
 from connector.reconciliation import stage as reconciliation
 from connector.records import Counts
 from connector.sandbox.server import Sandbox
-from connector.sandbox.world_people import Person
+from connector.sandbox.world.people import Person
 from connector.store.moves import note
 from connector.store.open import open_store
 from connector.store.session import Store

@@ -12,7 +12,8 @@ from connector import activities
 from connector.config import Config, LearnerField, Secret
 from connector.learners import csv_file
 from connector.pars.wire import Wire
-from connector.sandbox import control, faults, ledger
+from connector.sandbox import control, faults
+from connector.sandbox.pars import ledger
 from tests.docs.pages import first_cells, read, section
 
 

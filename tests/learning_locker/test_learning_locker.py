@@ -12,7 +12,7 @@ from connector.collection.connect import open_client
 from connector.config import SourceConfig
 from connector.lrs.discover import discover
 from connector.records import Counts
-from connector.sandbox.world_statements import voiding
+from connector.sandbox.world.statements import voiding
 from connector.store.session import Store
 from tests.campus import campus_on, play
 from tests.collection.settings import PASSWORD_IN, config_for, source_for

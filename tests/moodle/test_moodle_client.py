@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from connector.errors import ConnectorError, NeedsOperator, RetryLater
 from connector.moodle import RIGHTS, CourseCompletion, Moodle
-from connector.sandbox.moodle_site import ROLES
+from connector.sandbox.moodle.site import ROLES
 from connector.sandbox.server import Sandbox
 from tests.moodle.place import ANNA_ID, COURSE
 

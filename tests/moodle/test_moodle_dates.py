@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from connector.inquiry import ledger
 from connector.inquiry.explain import explain
-from connector.sandbox.moodle_site import ROLES, Course
+from connector.sandbox.moodle.site import ROLES, Course
 from connector.sandbox.server import Sandbox
 from connector.store import circuit
 from tests.learners.middle import Middle, voiding

@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.sandbox import world_statements as sends
-from connector.sandbox.learners import KnownLearner
+from connector.sandbox.pars.learners import KnownLearner
 from connector.sandbox.server import Credentials
-from connector.sandbox.world_people import Person
+from connector.sandbox.world import statements as sends
+from connector.sandbox.world.people import Person
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 import httpx
 
 from connector.sandbox.server import Sandbox
-from connector.sandbox.world_people import npi
+from connector.sandbox.world.people import npi
 
 XML = "application/xml; charset=utf-8"
 CME = "AMA PRA Category 1"

@@ -15,8 +15,10 @@ import pytest
 from test_sandbox_faults import fill, ids, pages
 from test_sandbox_lrs import COURSE, VERB, Reader, statement, void
 
-from connector.sandbox import lrs_quirks, lrs_rows, server
+from connector.sandbox import server
 from connector.sandbox.faults import FAULTS
+from connector.sandbox.lrs import quirks as lrs_quirks
+from connector.sandbox.lrs import rows as lrs_rows
 
 PASSED = "http://adlnet.gov/expapi/verbs/passed"
 SECOND = {"X-Experience-API-Version": "2.0.0"}

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from connector.sandbox.moodle_site import ROLES, lost
+from connector.sandbox.moodle.site import ROLES, lost
 from connector.sandbox.server import Sandbox
 
 TODAY = date(2026, 3, 10)

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from papers import CME, CME_PAPER, MOC_CREDIT, MOC_PAPER, REMS_PAPER, Caller, Credit, Paper
 
-from connector.sandbox import vocabulary
-from connector.sandbox.learners import KnownLearner, is_npi
+from connector.sandbox.pars import vocabulary
+from connector.sandbox.pars.learners import KnownLearner, is_npi
 from connector.sandbox.server import Sandbox
-from connector.sandbox.world import World
+from connector.sandbox.world.world import World
 
 TODAY = date(2026, 3, 10)
 LEARNERS = {one.ref: one for one in World(TODAY).learners}

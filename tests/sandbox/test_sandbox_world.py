@@ -11,10 +11,10 @@ import orjson
 import pytest
 
 from connector.sandbox.clock import Clock
-from connector.sandbox.learners import is_npi
-from connector.sandbox.lrs_checks import VOIDED, Wrong, check
+from connector.sandbox.lrs.checks import VOIDED, Wrong, check
+from connector.sandbox.pars.learners import is_npi
 from connector.sandbox.server import Sandbox
-from connector.sandbox.world import World
+from connector.sandbox.world.world import World
 
 WORLD = World(date(2026, 3, 10))
 NOON = datetime(2026, 3, 10, 18, tzinfo=UTC)

@@ -230,7 +230,7 @@ def test_a_missing_outcome_leaves_only_that_credit_in_doubt(
 
 
 def drop_line(monkeypatch: pytest.MonkeyPatch, credit_id: str) -> None:
-    from connector.sandbox import pars_xml
+    from connector.sandbox.pars import dialect_xml as pars_xml
 
     render = pars_xml.render_saved
     monkeypatch.setattr(pars_xml, "render_saved", lambda lines: render([o for o in lines if o.credit_id != credit_id]))

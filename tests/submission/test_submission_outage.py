@@ -16,7 +16,7 @@ from connector.errors import RetryLater
 from connector.pars.client import ParsClient
 from connector.pars.exchange import Unclear
 from connector.records import Payload, Reply
-from connector.sandbox.pars import Account
+from connector.sandbox.pars.pars import Account
 from connector.sandbox.server import Sandbox
 from connector.store import circuit
 from connector.store.session import StoreUnavailable

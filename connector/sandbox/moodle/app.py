@@ -13,8 +13,8 @@ from xml.sax.saxutils import escape
 from connector.sandbox import control
 from connector.sandbox.carrier import Request, Response
 from connector.sandbox.faults import Side
-from connector.sandbox.moodle import Refused, call
-from connector.sandbox.moodle_site import MoodleSite
+from connector.sandbox.moodle.services import Refused, call
+from connector.sandbox.moodle.site import MoodleSite
 
 DOOR = "/webservice/rest/server.php"
 _FORM = "application/x-www-form-urlencoded"

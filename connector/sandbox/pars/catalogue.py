@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from connector.sandbox.record import Malformed
+from connector.sandbox.pars.record import Malformed
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 from typing import Any
 
-from connector.sandbox.lrs_checks import Wrong
+from connector.sandbox.lrs.checks import Wrong
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from connector.sandbox.holdings import Credit
-from connector.sandbox.record import (
+from connector.sandbox.pars.holdings import Credit
+from connector.sandbox.pars.record import (
     Document,
     Identifier,
     Line,

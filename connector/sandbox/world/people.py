@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from connector.sandbox import vocabulary
-from connector.sandbox.learners import Fate, KnownLearner
+from connector.sandbox.pars import vocabulary
+from connector.sandbox.pars.learners import Fate, KnownLearner
 
 LMS = "https://lms.example.org"
 OLD_LMS = "https://old-lms.example.org"

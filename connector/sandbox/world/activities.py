@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from connector.sandbox import vocabulary
-from connector.sandbox.catalogue import Activity
+from connector.sandbox.pars import vocabulary
+from connector.sandbox.pars.catalogue import Activity
 
 OPIOID = "203512345"
 HYPERTENSION = "203512346"

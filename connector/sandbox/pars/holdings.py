@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from connector.sandbox.record import Identifier, Line, Refusal, Report
+from connector.sandbox.pars.record import Identifier, Line, Refusal, Report
 
 
 @dataclass

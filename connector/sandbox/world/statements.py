@@ -10,7 +10,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.sandbox.world_people import LMS, OLD_LMS, Person
+from connector.sandbox.world.people import LMS, OLD_LMS, Person
 
 Json = dict[str, Any]
 

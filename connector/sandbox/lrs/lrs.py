@@ -20,10 +20,10 @@ import orjson
 
 from connector.sandbox.clock import Clock
 from connector.sandbox.faults import Switches
-from connector.sandbox.lrs_checks import VOIDED, instant
-from connector.sandbox.lrs_filters import Filter
-from connector.sandbox.lrs_multipart import Attachment, declared
-from connector.sandbox.lrs_rows import Page, Query, Row, read_object, walk
+from connector.sandbox.lrs.checks import VOIDED, instant
+from connector.sandbox.lrs.filters import Filter
+from connector.sandbox.lrs.multipart import Attachment, declared
+from connector.sandbox.lrs.rows import Page, Query, Row, read_object, walk
 
 _MS = timedelta(milliseconds=1)
 _TOKENS = 10_000

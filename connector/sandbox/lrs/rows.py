@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import orjson
 
-from connector.sandbox.lrs_checks import Wrong, instant
-from connector.sandbox.lrs_filters import Filter
+from connector.sandbox.lrs.checks import Wrong, instant
+from connector.sandbox.lrs.filters import Filter
 
 Moment = Literal["stored", "timestamp"]
 

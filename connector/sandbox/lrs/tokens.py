@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from connector.sandbox.carrier import Request, Response
 from connector.sandbox.clock import Clock
-from connector.sandbox.lrs_multipart import kind
+from connector.sandbox.lrs.multipart import kind
 
 LIFETIME = timedelta(hours=1)
 

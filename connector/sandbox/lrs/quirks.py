@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from connector.sandbox.faults import Switch
-from connector.sandbox.lrs_rows import Query
+from connector.sandbox.lrs.rows import Query
 
 MISREADINGS: dict[str, Callable[[Query, Switch], Query]] = {
     "since-inclusive": lambda query, _: replace(query, since_inclusive=True),

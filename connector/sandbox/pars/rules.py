@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from connector.sandbox import vocabulary as words
-from connector.sandbox.catalogue import Activity
-from connector.sandbox.holdings import Credit
-from connector.sandbox.learners import KnownLearner, birth_day, is_npi, matching
-from connector.sandbox.record import Document, Line, Malformed, Person, Refusal, Report
+from connector.sandbox.pars import vocabulary as words
+from connector.sandbox.pars.catalogue import Activity
+from connector.sandbox.pars.holdings import Credit
+from connector.sandbox.pars.learners import KnownLearner, birth_day, is_npi, matching
+from connector.sandbox.pars.record import Document, Line, Malformed, Person, Refusal, Report
 
 _PROVIDER = re.compile(r"\d{7}")
 _ACTIVITY = re.compile(r"\d{9}")

@@ -8,8 +8,8 @@ from typing import Any
 
 from lxml import etree
 
-from connector.sandbox.holdings import Credit
-from connector.sandbox.record import (
+from connector.sandbox.pars.holdings import Credit
+from connector.sandbox.pars.record import (
     Document,
     Identifier,
     Line,

@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from connector.sandbox import control, pars_json, pars_xml, vocabulary
+from connector.sandbox import control
 from connector.sandbox.carrier import Request, Response
-from connector.sandbox.catalogue import judged_activities
 from connector.sandbox.faults import Side, Switches
-from connector.sandbox.learners import birth_day, folded
-from connector.sandbox.ledger import Exchange, Sent
-from connector.sandbox.pars import Pars
-from connector.sandbox.record import Document, Line, Malformed, Outcome, Report, StatusQuestion
+from connector.sandbox.pars import dialect_json as pars_json
+from connector.sandbox.pars import dialect_xml as pars_xml
+from connector.sandbox.pars import vocabulary
+from connector.sandbox.pars.catalogue import judged_activities
+from connector.sandbox.pars.learners import birth_day, folded
+from connector.sandbox.pars.ledger import Exchange, Sent
+from connector.sandbox.pars.pars import Pars
+from connector.sandbox.pars.record import Document, Line, Malformed, Outcome, Report, StatusQuestion
 
 Place = Literal["header", "query", "body"]
 XML_BASE = "/services/ACCMELearnerService.svc"

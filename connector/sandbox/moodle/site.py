@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 from connector.sandbox.clock import CENTRAL, Clock
-from connector.sandbox.world import World
-from connector.sandbox.world_people import LMS, Person
-from connector.sandbox.world_statements import moodle_course_completed
+from connector.sandbox.world.people import LMS, Person
+from connector.sandbox.world.statements import moodle_course_completed
+from connector.sandbox.world.world import World
 
 Json = dict[str, Any]
 

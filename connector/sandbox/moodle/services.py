@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from connector.sandbox.moodle_site import Course, Criterion, MoodleSite, User
+from connector.sandbox.moodle.site import Course, Criterion, MoodleSite, User
 
 Json = dict[str, Any]
 Params = Mapping[str, Any]

@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from connector.sandbox import rules
-from connector.sandbox.catalogue import Activity
 from connector.sandbox.clock import Clock
 from connector.sandbox.faults import Switches
-from connector.sandbox.holdings import Credit
-from connector.sandbox.learners import KnownLearner, birth_day, matching
-from connector.sandbox.ledger import Exchange, Violation
-from connector.sandbox.ledger import check as check_ledger
-from connector.sandbox.record import Document, Identifier, Line, Outcome, Person, Refusal, Report, StatusQuestion
+from connector.sandbox.pars import rules
+from connector.sandbox.pars.catalogue import Activity
+from connector.sandbox.pars.holdings import Credit
+from connector.sandbox.pars.learners import KnownLearner, birth_day, matching
+from connector.sandbox.pars.ledger import Exchange, Violation
+from connector.sandbox.pars.ledger import check as check_ledger
+from connector.sandbox.pars.record import Document, Identifier, Line, Outcome, Person, Refusal, Report, StatusQuestion
 
 REHEARSAL = "This is a rehearsal: no learner, board or credit here is real, and nothing reaches ACCME."
 _EXISTS = Refusal("Report already exists", "this credit is already reported")

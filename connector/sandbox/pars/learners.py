@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from connector.sandbox.record import Identifier, Person
+from connector.sandbox.pars.record import Identifier, Person
 
 Fate = Literal["accepts", "rejects", "not found", "slow"]
 

@@ -12,14 +12,17 @@ from typing import Any
 
 import orjson
 
-from connector.sandbox import control, lrs_multipart, lrs_questions, lrs_quirks
+from connector.sandbox import control
 from connector.sandbox.carrier import Request, Response
 from connector.sandbox.faults import Side, Switch, Switches
-from connector.sandbox.lrs import Conflict, Lrs
-from connector.sandbox.lrs_checks import Wrong, check, is_uuid
-from connector.sandbox.lrs_multipart import UNASKED, Attachment
-from connector.sandbox.lrs_rows import Query, Row, as_page
-from connector.sandbox.lrs_tokens import Tokens
+from connector.sandbox.lrs import multipart as lrs_multipart
+from connector.sandbox.lrs import questions as lrs_questions
+from connector.sandbox.lrs import quirks as lrs_quirks
+from connector.sandbox.lrs.checks import Wrong, check, is_uuid
+from connector.sandbox.lrs.lrs import Conflict, Lrs
+from connector.sandbox.lrs.multipart import UNASKED, Attachment
+from connector.sandbox.lrs.rows import Query, Row, as_page
+from connector.sandbox.lrs.tokens import Tokens
 
 BASE = "/xapi"
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path

@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connector.sandbox import world_activities as acts
-from connector.sandbox import world_statements as sends
-from connector.sandbox.catalogue import Activity
 from connector.sandbox.clock import CENTRAL
-from connector.sandbox.learners import KnownLearner
-from connector.sandbox.world_people import CAST, Person, known_learners, learners_csv
+from connector.sandbox.pars.catalogue import Activity
+from connector.sandbox.pars.learners import KnownLearner
+from connector.sandbox.world import activities as acts
+from connector.sandbox.world import statements as sends
+from connector.sandbox.world.people import CAST, Person, known_learners, learners_csv
 
 Json = dict[str, Any]
 

@@ -13,10 +13,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from connector.sandbox import vocabulary
-from connector.sandbox.catalogue import Activity
-from connector.sandbox.holdings import Credit
-from connector.sandbox.record import StatusQuestion
+from connector.sandbox.pars import vocabulary
+from connector.sandbox.pars.catalogue import Activity
+from connector.sandbox.pars.holdings import Credit
+from connector.sandbox.pars.record import StatusQuestion
 
 CODES = {
     "resent-without-asking": "a save without a readable answer was sent again, and PARS was not asked in between",

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from connector.sandbox.carrier import Request
-from connector.sandbox.lrs_checks import Wrong, instant, is_iri, is_uuid
-from connector.sandbox.lrs_filters import Filter, identifier
-from connector.sandbox.lrs_rows import Query
+from connector.sandbox.lrs.checks import Wrong, instant, is_iri, is_uuid
+from connector.sandbox.lrs.filters import Filter, identifier
+from connector.sandbox.lrs.rows import Query
 
 _KNOWN = {
     "agent", "verb", "activity", "registration", "related_activities", "related_agents", "since", "until", "limit",

@@ -1,0 +1,1 @@
+"""The rehearsal Moodle's web service."""

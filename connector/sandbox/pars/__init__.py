@@ -1,0 +1,1 @@
+"""The rehearsal PARS, strict and not kind."""

@@ -1,0 +1,1 @@
+"""The invented people, activities and statements that a rehearsal is loaded with."""
