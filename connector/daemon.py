@@ -19,6 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from connector import activities, pipeline
 from connector.config import Config
 from connector.logs import guard_threads, log
+from connector.store import releases
 from connector.store.leases import RunLock
 from connector.store.session import Store
 from connector.web.server import HealthServer
@@ -104,6 +105,7 @@ def run(store: Store, config: Config, *, ready: Callable[[Daemon], None] | None 
     with RunLock(store):
         activities.load(config, store)
         pipeline.check_rules(store, config)
+        releases.look_again(store)
         daemon = Daemon(store, config)
         signals = _signals()
         guard_threads()

@@ -17,7 +17,7 @@ from connector.store import releases
 from connector.store.leases import is_running
 from connector.store.tables import Source
 
-_WAITING = ("activity", "title", "credits", "learners", "look at")
+_WAITING = ("provider", "activity", "title", "credits", "learners", "look at")
 _COLUMNS = ("source", "statements", "known", "new", "unreadable", "awards it adds", "completions that join an award")
 
 
@@ -112,11 +112,14 @@ def _how_far(source: str, way: float, read: int) -> str:
 @click.command()
 @click.argument("activity", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every activity that waits.")
+@click.option("--provider", help="Only this provider's.")
 @click.option("--yes", is_flag=True, help="Without the question.")
 @as_json
 @pass_work
 @plainly
-def release(work: Work, activity: tuple[str, ...], *, everything: bool, yes: bool, as_json: bool) -> int:
+def release(
+    work: Work, activity: tuple[str, ...], provider: str | None, *, everything: bool, yes: bool, as_json: bool
+) -> int:
     """Let the first records of an activity leave, where the provider's `release` is manual.
 
     Without an activity it lists those that wait. Later records of a released activity leave by themselves.
@@ -127,16 +130,17 @@ def release(work: Work, activity: tuple[str, ...], *, everything: bool, yes: boo
     pars-connector release 203512345
     """
     with work.store.reading() as session:
-        waiting = releases.waiting(session)
+        waiting = [one for one in releases.waiting(session) if provider in (None, one.provider)]
     chosen = [one for one in waiting if everything or one.activity in activity]
-    unknown = sorted(set(activity) - {one.activity for one in chosen})
-    if unknown:
-        terminal.complain(f"nothing of {', '.join(unknown)} waits for a release: see pars-connector release")
+    if refused := _refused(activity, chosen, everything=everything):
+        terminal.complain(refused)
         return FAILED
     if not chosen:
         _show_waiting(waiting, as_json=as_json)
         return 0
     if not yes:
+        if as_json:
+            raise click.BadOptionUsage("--json", "--json asks nothing: use it with --yes, or without an activity")
         _show_waiting(chosen, as_json=False)
         click.confirm("These records are right and may leave?", abort=True)
     now = datetime.now(UTC)
@@ -144,8 +148,19 @@ def release(work: Work, activity: tuple[str, ...], *, everything: bool, yes: boo
         for one in chosen:
             releases.release(session, one, by=work.person, now=now)
     said = f"released {', '.join(one.activity for one in chosen)}: the records leave with the daemon's next turns"
-    terminal.json_lines({"released": one.activity} for one in chosen) if as_json else terminal.say(said)
+    rows = ({"provider": one.provider, "released": one.activity} for one in chosen)
+    terminal.json_lines(rows) if as_json else terminal.say(said)
     return 0
+
+
+def _refused(asked: Sequence[str], chosen: Sequence[releases.Waiting], *, everything: bool) -> str:
+    """Why nothing is released: an activity that does not wait, or one of two providers."""
+    named = [one.activity for one in chosen]
+    if unknown := sorted(set(asked) - set(named)):
+        return f"nothing of {', '.join(unknown)} waits for a release: see pars-connector release"
+    if not everything and len(set(named)) < len(named):
+        return "two providers have an activity of this id: name one with --provider"
+    return ""
 
 
 def _show_waiting(waiting: Sequence[releases.Waiting], *, as_json: bool) -> None:
@@ -153,7 +168,14 @@ def _show_waiting(waiting: Sequence[releases.Waiting], *, as_json: bool) -> None
         terminal.json_lines(one.model_dump() for one in waiting)
         return
     rows = (
-        [one.activity, one.title, str(one.credits), str(one.learners), f"pars-connector explain {one.first}"]
+        [
+            one.provider,
+            one.activity,
+            one.title,
+            str(one.credits),
+            str(one.learners),
+            f"pars-connector explain {one.first}",
+        ]
         for one in waiting
     )
     terminal.table("waiting for a release", _WAITING, rows, nothing="no activity waits for a release")

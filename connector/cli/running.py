@@ -18,7 +18,7 @@ from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
 from connector.collection.reading import SoFar
 from connector.errors import ConfigError
 from connector.records import Counts
-from connector.store import circuit
+from connector.store import circuit, releases
 from connector.store.leases import RunLock, is_running
 from connector.store.session import Store
 from connector.web import health
@@ -62,6 +62,7 @@ def once(work: Work, stages: tuple[str, ...], *, as_json: bool) -> int:
         pipeline.check_rules(work.store, work.config)
 
         circuit.try_now(work.store)
+        releases.look_again(work.store)
         waiting_too = work.config.learners.model_copy(update={"refresh": timedelta(0)})
         config = work.config.model_copy(update={"learners": waiting_too})
 

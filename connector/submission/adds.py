@@ -28,7 +28,8 @@ from connector.submission.web_service import Answer, Claim, Desk, carry, claim, 
 
 HELD_AGAIN = timedelta(hours=1)
 _CHANCE = SystemRandom()
-LONGEST_DOUBT = timedelta(days=1)  # two questions `pars.settle` apart end a doubt; one that lasts is not waited for
+ONE_DAY = timedelta(days=1)
+LONGEST_DOUBT = ONE_DAY  # two questions `pars.settle` apart end a doubt; one that lasts is not waited for
 
 
 def due_records(session: Session, provider_id: str, now: datetime) -> list[int]:
@@ -88,20 +89,28 @@ def _ready(record_id: int, now: datetime) -> SelectOfScalar[Credit]:
 
 
 def _ask_first(desk: Desk, record_id: int) -> None:
-    """A credit whose statement is old may have been sent from a store that was lost since: a restored copy, a backfill,
-    a long outage. PARS's answer holds as long as a statement counts as young.
+    """A credit whose statement or completion is old may have been reported before: from a store that was lost since, or
+    by the sheets of the time before us. PARS's answer holds as long as a statement counts as young.
     """
     now = datetime.now(UTC)
     young = now - desk.config.pars.ask_first_after
     with desk.store.reading() as session:
         award = session.get_one(Award, session.get_one(Record, record_id).award_id)
-        if award.stored is not None and award.stored >= young:
+        if _is_young(award, young):
             return
         ready = session.exec(_ready(record_id, now)).all()
         identity = snapshot(as_learner(session, session.get_one(LearnerRow, award.learner_id)))
     for credit in ready:
         if credit.asked_at is None or credit.asked_at < young:
             _ask(desk, credit, award, learner_query(credit, award, identity.get("birth_day", "")), identity)
+
+
+def _is_young(award: Award, young: datetime) -> bool:
+    """A sign-in sheet, an adopted completion and an LMS that replays its past store today what was completed long ago;
+    the date is somebody's own, so that a day more is allowed for its zone.
+    """
+    completed = award.completed_on >= (young - ONE_DAY).date()
+    return completed and award.stored is not None and award.stored >= young
 
 
 def _ask(desk: Desk, credit: Credit, award: Award, query: LearnerQuery | None, identity: dict[str, str]) -> None:
@@ -155,8 +164,8 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
         waiting = _waiting(now).where(Credit.record_id == record_id)
         if record is None or not credits_ or session.exec(waiting).first() is not None:
             return None
-        if held_back := _not_released(session, desk, record):
-            _hold(session, credits_, [held_back], None, now)
+        if held_back := _held_back(session, desk, record, now):
+            _hold(session, credits_, held_back, None, now)
             return None
         if record.kind != "rems" and _is_withdrawn(session, record):
             refused = no_consent(withdrawn=True)
@@ -178,14 +187,11 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
         return claim(session, desk, "add", payload, credits_, now)
 
 
-def _not_released(session: Session, desk: Desk, record: Record) -> Problem | None:
-    """`release: manual` may have been written into the file after this record had passed its gates."""
-    if desk.config.provider(record.provider_id).release == "automatic":
-        return None
-    award = session.get_one(Award, record.award_id)
-    if releases.is_released(session, award.provider_id, award.activity_id):
-        return None
-    return releases.problem(award.activity_id)
+def _held_back(session: Session, desk: Desk, record: Record, now: datetime) -> list[Problem]:
+    """`release: manual` or `send_after` may have been written into the file after this record had passed its gates."""
+    provider, award = desk.config.provider(record.provider_id), session.get_one(Award, record.award_id)
+    leaves = releases.leaves_at(session, provider.send_after, award, now)
+    return releases.problems(session, award, manual=provider.release == "manual", leaves=leaves, now=now)
 
 
 def _is_withdrawn(session: Session, record: Record) -> bool:

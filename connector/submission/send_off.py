@@ -14,6 +14,7 @@ from connector.store.tables import Award, Credit, Event
 
 EVERY = timedelta(days=1)
 SAID = "send off"
+_TO_WITHDRAW = (State.PENDING, State.CONFIRMED, State.REJECTED, State.UNMATCHED, State.WITHDRAWING)
 
 
 def say_daily(store: Store, provider: ProviderConfig) -> None:
@@ -24,10 +25,13 @@ def say_daily(store: Store, provider: ProviderConfig) -> None:
         if session.exec(said.where(Event.what == SAID, col(Event.at) > now - EVERY).limit(1)).first() is not None:
             return
         mine = select(func.count()).select_from(Credit).where(Credit.provider_id == provider.id)
-        deletes = session.exec(mine.where(Credit.state == State.WITHDRAWING)).one()
+        unwanted = mine.where(Credit.wanted == "absent", Credit.at_pars != "no")
+        deletes = session.exec(unwanted.where(col(Credit.state).in_(_TO_WITHDRAW))).one()
         ready = select(Award.activity_id, func.count()).join(Credit, col(Credit.award_id) == col(Award.id))
         ready = ready.where(Credit.provider_id == provider.id, Credit.state == State.READY, Credit.wanted == "present")
         adds = dict(session.exec(ready.group_by(col(Award.activity_id))).all())
+        if not (adds or deletes):
+            return  # the day's line waits for something to tell
         session.add(Event(at=now, subject="provider", subject_id=provider.id, what=SAID, by="submission"))
     log.info(
         "send.off",

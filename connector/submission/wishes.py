@@ -26,8 +26,11 @@ _GOING = (State.WITHDRAWING, State.WITHDRAWAL_IN_DOUBT, State.WITHDRAWAL_REFUSED
 
 
 def carry_out(store: Store, config: Config, provider_id: str, counts: Counts) -> None:
-    """Let every credit follow its `wanted: absent` as far as its state allows (promise P9)."""
-    now = datetime.now(UTC)
+    """Let every credit follow its `wanted: absent` as far as its state allows (promise P9).
+
+    With `send: off` nothing sets out for a withdrawal either: until something has left, a void can be taken back.
+    """
+    now, may_leave = datetime.now(UTC), config.provider(provider_id).send == "on"
     with store.writing() as session:
         absent = select(Credit).where(Credit.provider_id == provider_id, Credit.wanted == "absent")
         rows = session.exec(absent.where(col(Credit.state).in_((*_UNSENT, *_ANSWERED))).with_for_update()).all()
@@ -37,7 +40,7 @@ def carry_out(store: Store, config: Config, provider_id: str, counts: Counts) ->
             if credit not in going and allowed(credit, State.CLOSED):
                 move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by="submission")
                 counts["closed"] += 1
-        if not _is_bulk(session, config, provider_id, going, now):
+        if may_leave and not _is_bulk(session, config, provider_id, going, now):
             for credit in going:
                 move(session, credit, State.WITHDRAWING, now=now, code=credit.why_absent, by="submission")
 

@@ -19,7 +19,7 @@ from connector.store.states import LIVE, State
 from connector.store.tables import ActivityRow, Award, Credit, LearnerRow
 from connector.store.unmatched import arose, solved
 from connector.store.views import as_record_credit
-from connector.validation import activity_checks, baseline, checks, going_live, people
+from connector.validation import activity_checks, baseline, checks, people
 
 BATCH = 200
 NOT_FOUND = "learner.not_found"
@@ -77,7 +77,7 @@ def _judge(
     held = [problem for problem in problems if stops(problem, config.validation)]
     credit.problems = [problem.model_dump(mode="json") for problem in problems]
     if held:
-        _hold(session, credit, award, held, _again(config, award, now), now)
+        _hold(session, credit, award, held, _again(session, config, award, now), now)
         counts["held"] += 1
         return
     chosen = _identifier(config, credit, learner)
@@ -87,23 +87,19 @@ def _judge(
     counts["ready"] += 1
 
 
+def _leaves_at(session: Session, config: Config, award: Award, now: datetime) -> datetime:
+    return releases.leaves_at(session, config.provider(award.provider_id).send_after, award, now)
+
+
 def _going_live(session: Session, config: Config, award: Award, now: datetime) -> list[Problem]:
-    found = going_live.wait_until(_leaves_at(config, award, now), now)
     manual = config.provider(award.provider_id).release == "manual"
-    if manual and not releases.is_released(session, award.provider_id, award.activity_id):
-        found.append(releases.problem(award.activity_id))
-    return found
+    return releases.problems(session, award, manual=manual, leaves=_leaves_at(session, config, award, now), now=now)
 
 
-def _leaves_at(config: Config, award: Award, now: datetime) -> datetime:
-    """The earliest moment at which `send_after` lets the award's credits go; an LRS's clock may be ahead of ours."""
-    return min(award.stored or now, now) + config.provider(award.provider_id).send_after
-
-
-def _again(config: Config, award: Award, now: datetime) -> datetime:
+def _again(session: Session, config: Config, award: Award, now: datetime) -> datetime:
     """When a held credit is judged again: sooner where only time has to pass."""
-    leaves_at, recheck = _leaves_at(config, award, now), now + config.validation.recheck
-    return min(leaves_at, recheck) if leaves_at > now else recheck
+    leaves, recheck = _leaves_at(session, config, award, now), now + config.validation.recheck
+    return min(leaves, recheck) if leaves > now else recheck
 
 
 def stops(problem: Problem, config: ValidationConfig) -> bool:

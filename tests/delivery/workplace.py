@@ -84,7 +84,7 @@ class Delivery:
                 anchor=f"mbox:{person}@example.org",
                 rule="rule",
                 rule_hash="hash",
-                completed_on=more.get("completed_on", date(2026, 3, 5)),
+                completed_on=more.get("completed_on", date(2026, 3, 10)),
                 stored=now - more.get("stored", timedelta(minutes=1)),
                 rems=ANSWERS if kind == "rems" else None,
                 opened_at=now,

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from connector.store import releases
+from connector.store.session import Store
+from connector.store.tables import Provider, Release
 from tests.learners.middle import ACTIVITY, ANNA, NOON, RULE, Middle, account, laid_out, statement, voiding
 
 DAYS = timedelta(days=3)
@@ -58,7 +60,7 @@ def test_other_problems_are_told_beside_the_wait_and_first(tmp_path: Path) -> No
     place = careful(tmp_path, send_after=DAYS, release="manual").sheet(ANNA | {"npi": ""})
     place.post(statement(1)).run()
     codes = [one["code"] for one in place.only().problems]
-    assert codes == ["learner.no_identifier", "credit.send_after", "activity.not_released"]
+    assert codes == ["learner.no_identifier", "activity.not_released", "credit.send_after"]
     with place.session() as session:
         assert releases.waiting(session) == []  # a release alone would not let it go
 
@@ -98,3 +100,42 @@ def test_an_activity_that_has_been_reporting_is_not_stopped_by_the_setting(
             rows[0].first_sent_at = place.clock
     set_provider(place, release="manual").post(statement(2, actor=account("4"))).run()
     assert place.states()[1][1] == ("ready" if sent_before else "held")
+
+
+def test_a_regrade_waits_anew_and_a_repetition_does_not(tmp_path: Path) -> None:
+    place = careful(tmp_path, send_after=DAYS)
+    place.post(statement(1), statement(2, stored="2026-03-12T10:00:00Z", timestamp="2026-03-12T10:00:00Z")).run()
+    assert "2026-03-13 15:04" in place.only().problems[0]["message"]
+    place.post(voiding(3, 1)).run(later=timedelta(hours=2))
+    assert "2026-03-15 10:00" in place.only().problems[0]["message"]
+
+
+def test_two_people_release_one_activity_at_once(any_store: Store) -> None:
+    one = releases.Waiting(provider="0001234", activity="203512345", title="", credits=1, learners=1, first=1)
+    with any_store.writing() as session:
+        session.add(Provider(id="0001234", environment="rehearsal", host="127.0.0.1"))
+    for person in ("chris", "dana"):
+        with any_store.writing() as session:
+            releases.release(session, one, by=person, now=NOON)
+    with any_store.reading() as session:
+        assert session.get_one(Release, ("0001234", "203512345")).by == "chris"
+
+
+def test_a_person_may_release_while_the_days_pass(tmp_path: Path) -> None:
+    place = careful(tmp_path, send_after=DAYS, release="manual")
+    place.post(statement(1)).run()
+    release(place, "203512345")
+    place.run()
+    assert place.only().reason == "credit.send_after"
+    place.run(later=DAYS)
+    assert place.only().state == "ready"
+
+
+def test_a_setting_that_is_taken_out_counts_with_the_next_start(tmp_path: Path) -> None:
+    place = careful(tmp_path, send_after=DAYS, release="manual")
+    place.post(statement(1)).run()
+    set_provider(place, send_after=timedelta(0), release="automatic").run(later=timedelta(minutes=1))
+    assert place.only().state == "held"
+    releases.look_again(place.store)
+    place.run()
+    assert place.only().state == "ready"
