@@ -8,6 +8,7 @@ import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, SecretStr, Tag, model_validator
@@ -43,9 +44,34 @@ def zone_name(value: str) -> str:
 
 
 def web_address(value: str) -> str:
+    """An address to which a path can be added; ValueError without a word of it, as it may hold a password."""
     if not value.startswith(("http://", "https://")):
         raise ValueError("an address begins with http:// or https://")
+    try:
+        parts = urlsplit(value)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("an address names a host, and a port if need be")
+    if "@" in parts.netloc:
+        raise ValueError("an address holds no user and password: they have settings of their own")
+    if "?" in value or "#" in value:
+        raise ValueError("an address ends with its path: no ? and no #")
     return value.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def in_the_open(address: str) -> bool:
+    """True when what is sent there can be read on its way: no TLS, and not on this machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def start(value: Any) -> Any:
@@ -56,6 +82,13 @@ def start(value: Any) -> Any:
         return date.fromisoformat(str(value))
     except ValueError:
         raise ValueError("must be now, everything or a date such as 2026-07-01") from None
+
+
+def user_of_basic(value: str) -> str:
+    """`a:b` with the password `c` and `a` with `b:c` are one header."""
+    if ":" in value:
+        raise ValueError("a user has no colon: Basic authentication ends the user there")
+    return value
 
 
 def own_headers(value: dict[str, Any]) -> dict[str, Any]:
@@ -94,14 +127,21 @@ class Secret(Frozen):
         raise ValueError("a secret is {env: NAME}, {file: PATH} or {credential: NAME}, never the password itself")
 
     def reveal(self) -> SecretStr:
-        """The secret itself; ConfigError when it is not where the file says."""
-        if self.env:
-            value = os.environ.get(self.env)
-            where = f"environment variable {self.env}"
-        else:
-            path = self.file or Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials")) / self.credential
-            value = path.read_text(encoding="utf-8").strip() if path.is_file() else None
-            where = f"file {path}"
+        """The secret itself; ConfigError when it is not where the file says, or is no text."""
+        path = self.file or Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials")) / self.credential
+        where = f"environment variable {self.env}" if self.env else f"file {path}"
+        try:
+            if self.env:
+                value = os.environ.get(self.env)
+            else:
+                value = path.read_text(encoding="utf-8").strip() if path.is_file() else None
+            (value or "").encode()  # of a variable that is no UTF-8 Python makes what cannot be sent
+        except (OSError, UnicodeError) as error:
+            raise ConfigError(
+                "config.secret_unreadable",
+                f"the secret in {where} cannot be read: {type(error).__name__}",
+                "it is UTF-8, and the connector's user may read it",
+            ) from None
         if not value:
             raise ConfigError("config.secret_missing", f"no secret in {where}", "set it, then start again")
         return SecretStr(value)
@@ -112,6 +152,12 @@ class Login(Frozen):
 
     user: str
     password: Secret
+
+
+class InletLogin(Login):
+    """What a sender shows us, as Basic authentication carries it."""
+
+    user: Annotated[str, AfterValidator(user_of_basic)]
 
 
 class OAuth2(Frozen):
@@ -144,6 +190,16 @@ class MoodleConfig(Frozen):
     timeout: Duration = timedelta(seconds=60)
     ca_bundle: Path | None = None
 
+    @model_validator(mode="after")
+    def _home_page_goes_with_user_names(self) -> MoodleConfig:
+        if self.actor != "username" and self.home_page not in ("", self.site):
+            raise PydanticCustomError(
+                "config.invalid",
+                "counts with `actor: username` only: the plugin names the site's own address beside a user's number",
+                {"at": ("home_page",), "hint": "leave it out, or set `actor` as the plugin's `Send username` is set"},
+            )
+        return self
+
 
 class ParsLogin(Frozen):
     """What ACCME issues to a provider for its web services."""
@@ -165,7 +221,9 @@ class ProviderConfig(Frozen):
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+\.[A-Za-z0-9-]+$")]
     environment: Literal["rehearsal", "test", "production"]
     channel: ChannelKind = "xml-service"
-    base_url: str = ""  # in place of the wire table's, for ACCME's test host and for rehearsals
+    base_url: Annotated[str, AfterValidator(lambda value: value and web_address(value))] = (
+        ""  # in place of the wire table's, for ACCME's test host and for rehearsals
+    )
     credentials: ParsLogin
     identifier_order: tuple[Literal["NPI", "state"], ...] = ("NPI", "state")
     activities: Path | None = None
@@ -209,7 +267,7 @@ class InletConfig(Frozen):
     """A sender that posts its statements to the connector itself, known by its user."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
-    inlet: Login
+    inlet: InletLogin
     zone: Zone | None = None
     registration: Literal["session", "enrolment"] = "enrolment"
     groups: Literal["hold", "fan_out"] = "hold"
@@ -314,10 +372,7 @@ class WebConfig(Frozen):
 
     @property
     def is_loopback(self) -> bool:
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
 
 class LogConfig(Frozen):

@@ -39,7 +39,7 @@ class HttpAnswer(Reply):
 
 
 class TimedOut(RetryLater):
-    """A read whose answer did not end in time, or grew beyond MAX_BODY: a smaller question may be answered."""
+    """A read whose answer did not end in time, or grew too large: a smaller question may be answered."""
 
 
 class Http:
@@ -61,11 +61,12 @@ class Http:
         self._blame = blame
         self._read = read
         self._through = " through the proxy" if proxy else ""
-        self._sockets: dict[str, socket.socket] = {}  # the last connection to each origin
+        self._sockets: list[socket.socket] = []  # every open connection: nobody says which one a request takes again
+        self._lock = threading.Lock()
         self._client = httpx.Client(
             headers={"Accept-Encoding": "gzip"},
             timeout=httpx.Timeout(read, connect=connect),
-            verify=ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify,
+            verify=self._trusting(verify) if isinstance(verify, str) else verify,
             follow_redirects=False,
             trust_env=False,
             proxy=self._proxy(proxy) if proxy else None,
@@ -73,11 +74,21 @@ class Http:
         )
 
     def read(
-        self, method: str, url: str, *, headers: dict[str, str], params: dict[str, str] | None = None, body: bytes = b""
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str],
+        params: dict[str, str] | None = None,
+        body: bytes = b"",
+        most: int | None = None,
     ) -> HttpAnswer:
-        """A request that changes nothing there: every failure but TLS is RetryLater."""
+        """A request that changes nothing there: every failure but TLS is RetryLater.
+
+        `most` bytes of an answer are taken, where a parser will make far more of them than it was sent.
+        """
         try:
-            return self._send(method, url, headers, params, body)
+            return self._send(method, url, headers, params, body, most or MAX_BODY)
         except _NOT_CONNECTED as error:
             raise self._unreachable(url, error) from None
         except (httpx.ReadTimeout, _TooLarge) as error:
@@ -90,25 +101,25 @@ class Http:
     ) -> HttpAnswer:
         """A request that may change something there: once connected, a failure is InDoubt."""
         try:
-            return self._send(method, url, headers, params, body)
+            return self._send(method, url, headers, params, body, MAX_BODY)
         except _NOT_CONNECTED as error:
             raise self._unreachable(url, error) from None
         except httpx.RequestError as error:
             raise InDoubt(*self._no_answer(url, error)) from None
 
     def _send(
-        self, method: str, url: str, headers: dict[str, str], params: dict[str, str] | None, body: bytes
+        self, method: str, url: str, headers: dict[str, str], params: dict[str, str] | None, body: bytes, most: int
     ) -> HttpAnswer:
         # as bytes, or a password beyond ASCII raises an error that quotes it
         encoded = httpx.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
         try:
             with (
-                self._deadline(url) as trace,
+                self._deadline() as trace,
                 self._client.stream(
                     method, url, headers=encoded, params=params, content=body or None, extensions={"trace": trace}
                 ) as response,
             ):
-                data = _bounded(response)
+                data = _bounded(response, most)
         except _NOT_FORMED as error:
             raise self._not_formed(error) from None
         except httpx.ProxyError as error:
@@ -124,6 +135,16 @@ class Http:
             url=str(response.url),
         )
 
+    def _trusting(self, ca_bundle: str) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=ca_bundle)
+        except (OSError, ValueError) as error:  # not there, not ours to read, or no certificate
+            raise NeedsOperator(
+                f"{self._blame}.tls",
+                f"`ca_bundle` cannot be read: {type(error).__name__}",
+                "it names a file with the CA's certificate in PEM, which the connector's user may read",
+            ) from None
+
     def _proxy(self, address: SecretStr) -> httpx.Proxy:
         try:
             proxy = httpx.Proxy(address.get_secret_value())
@@ -134,23 +155,25 @@ class Http:
         return proxy
 
     @contextlib.contextmanager
-    def _deadline(self, url: str) -> Iterator[Callable[[str, dict[str, Any]], None]]:
+    def _deadline(self) -> Iterator[Callable[[str, dict[str, Any]], None]]:
         """End a request as a whole: httpx bounds only each wait, so that a dripping head would never end.
 
         Yields what httpx tells of its connections. Connecting has its own bound; the end of a connection is a failure
-        like any other.
+        like any other. A request that made no connection took an open one again: all of them end, the right one too.
         """
-        origin = "//".join(_origin(url))
+        own: list[socket.socket] = []
         over = threading.Event()
 
         def hang_up() -> None:
             over.set()
-            if connection := self._sockets.get(origin):
+            for connection in own or self._sockets:
                 _shut(connection)
 
         def trace(event: str, info: dict[str, Any]) -> None:
             if event in _CONNECTED:
-                self._sockets[origin] = info["return_value"].get_extra_info("socket")
+                connection = info["return_value"].get_extra_info("socket")
+                own.append(connection)
+                self._keep(connection)
                 if over.is_set():
                     hang_up()
 
@@ -161,6 +184,10 @@ class Http:
             yield trace
         finally:
             timer.cancel()
+
+    def _keep(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._sockets = [one for one in (*self._sockets, connection) if one.fileno() >= 0]
 
     def _not_formed(self, error: Exception) -> NeedsOperator:
         return NeedsOperator(
@@ -208,11 +235,11 @@ _NOT_FORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolE
 
 
 class _TooLarge(httpx.ReadError):
-    """The answer grew beyond MAX_BODY."""
+    """The answer grew beyond what is taken."""
 
 
-def _bounded(response: httpx.Response) -> bytes:
-    """The whole body, unpacked, within MAX_BODY bytes and MAX_BODY_SECONDS.
+def _bounded(response: httpx.Response, most: int) -> bytes:
+    """The whole body, unpacked, within `most` bytes and MAX_BODY_SECONDS.
 
     httpx would unpack as many layers as the answer names, each of them whole: 1 kB can become more than the memory.
     """
@@ -221,9 +248,9 @@ def _bounded(response: httpx.Response) -> bytes:
     ends = time.monotonic() + MAX_BODY_SECONDS
     for chunk in response.iter_raw():
         packed += len(chunk)
-        data += unpack(chunk, MAX_BODY + 1 - len(data)) if unpack else chunk
-        if max(packed, len(data)) > MAX_BODY:
-            raise _TooLarge(f"answer larger than {MAX_BODY} bytes")
+        data += unpack(chunk, most + 1 - len(data)) if unpack else chunk
+        if max(packed, len(data)) > most:
+            raise _TooLarge(f"answer larger than {most} bytes")
         if time.monotonic() > ends:
             raise httpx.ReadTimeout(f"answer longer than {MAX_BODY_SECONDS:.0f} seconds")
     if unpack and packed and not unpack.is_whole:
@@ -232,20 +259,30 @@ def _bounded(response: httpx.Response) -> bytes:
 
 
 class _Gunzip:
-    """One layer of gzip, never more than was asked for."""
+    """One layer of gzip, of one member or several in a row, never more than was asked for."""
 
     def __init__(self) -> None:
-        self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        self._inflate = _inflate()
 
     def __call__(self, chunk: bytes, most: int) -> bytes:
+        data = bytearray()
         try:
-            return self._inflate.decompress(chunk, most)
+            while chunk and len(data) < most:
+                if self._inflate.eof:  # a member follows, or what is none
+                    self._inflate = _inflate()
+                data += self._inflate.decompress(chunk, most - len(data))
+                chunk = self._inflate.unused_data
         except zlib.error:
             raise httpx.DecodingError("the answer is not gzip") from None
+        return bytes(data)
 
     @property
     def is_whole(self) -> bool:
         return self._inflate.eof
+
+
+def _inflate() -> zlib._Decompress:
+    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
 
 
 def _unpacker(coding: str) -> _Gunzip | None:
@@ -284,6 +321,6 @@ def retry_after(value: str, now: datetime) -> float | None:
     text = value.strip()
     try:
         wait = float(text) if text.isascii() and text.isdigit() else (parsedate_to_datetime(text) - now).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return min(max(0.0, wait), LONGEST_RETRY_AFTER)

@@ -11,6 +11,7 @@ CREDITS_SENT = Counter("pars_credits_sent", "Credits in saves that left this mac
 STAGE_ERRORS = Counter(
     "pars_stage_errors", "Stage runs that ended in an unknown exception", ["stage"], registry=REGISTRY
 )
+INLET_REFUSED = Counter("pars_inlet_refused", "Requests that the inlet refused", ["source", "code"], registry=REGISTRY)
 CREDITS = Gauge("pars_credits", "Credits by state", ["state"], registry=REGISTRY)
 WAITING = Gauge("pars_credits_waiting", "Credits held, by reason", ["reason"], registry=REGISTRY)
 OLDEST = Gauge("pars_credits_oldest_seconds", "Age of the oldest credit in a state", ["state"], registry=REGISTRY)

@@ -20,6 +20,10 @@ from connector.errors import ConnectorError, NeedsOperator, RetryLater
 from connector.http import Http, HttpAnswer
 
 CONNECT_SECONDS = 10.0
+MOST_BYTES = 8 * 1024 * 1024
+"""Of one answer: what is made of it is thirty times as large."""
+MOST_SHOWN = 100
+"""Characters of what the site says of itself: it is shown to people."""
 BATCH = 50
 """Values of one question for users or courses."""
 ROSTER_PAGE = 500
@@ -46,6 +50,7 @@ State = Literal["complete", "incomplete", "no_criteria", "not_enrolled", "gone",
 
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,60}")
 _ANY = 2  # Moodle's COMPLETION_AGGREGATION_ANY: one criterion is enough
+_LAST_SECOND = 253_370_764_800  # 1 January 9999: every zone has the day of it
 
 # What Moodle says about the course or user that was asked for: an answer, no failure.
 _ABOUT: Final[Mapping[str, State]] = {
@@ -145,7 +150,7 @@ class Moodle:
     def site_info(self) -> SiteInfo:
         said = _block(self._ask(SITE_INFO))
         names = [_text(one, "name") for one in _list(said.get("functions"))]
-        return SiteInfo(_text(said, "siteurl").rstrip("/"), _text(said, "release"), frozenset(names))
+        return SiteInfo(_shown(said, "siteurl").rstrip("/"), _shown(said, "release"), frozenset(names))
 
     def users_by_field(self, name: Field, values: Iterable[str]) -> list[User]:
         """All users with one of these values; whom Moodle does not know, or not show, is left out."""
@@ -198,6 +203,7 @@ class Moodle:
             f"{self.site}/webservice/rest/server.php",
             headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
             body=urlencode(form).encode(),
+            most=MOST_BYTES,
         )
         _judge(answer)
         try:
@@ -255,13 +261,10 @@ def _completed_at(status: Mapping[str, Any]) -> datetime | None:
     criteria = [
         one for one in _list(status.get("completions")) if isinstance(one, dict) and one.get("complete") is True
     ]
-    times = [time for one in criteria if isinstance(time := one.get("timecompleted"), int) and time > 0]
+    times = [time for one in criteria if type(time := one.get("timecompleted")) is int and 0 < time <= _LAST_SECOND]
     if not times or (len(times) < len(criteria) and status.get("aggregation") != _ANY):
         return None
-    try:
-        return datetime.fromtimestamp(min(times) if status.get("aggregation") == _ANY else max(times), UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
+    return datetime.fromtimestamp(min(times) if status.get("aggregation") == _ANY else max(times), UTC)
 
 
 def _judge(answer: HttpAnswer) -> None:
@@ -360,6 +363,11 @@ def _text(value: Any, name: str) -> str:
     """A text of an entry, empty where it has none."""
     found = _block(value).get(name)
     return found if isinstance(found, str) else ""
+
+
+def _shown(value: Any, name: str) -> str:
+    """A text of an entry as a terminal may show it."""
+    return "".join(one for one in _text(value, name) if one.isprintable())[:MOST_SHOWN]
 
 
 def _number(value: Any) -> int:

@@ -124,6 +124,7 @@ class Completion(Frozen):
     zone: str
     per: str = ""  # what makes two awards of one learner and activity different: a date, a session, a registration
     per_date: bool = False  # while it is open: the date belongs into `per` too
+    by_moodle: bool = False  # it was open, and Moodle gave the date
     credits: tuple[CreditOffer, ...]
     rems: RemsAnswers | None = None
 
@@ -137,7 +138,7 @@ class Completion(Frozen):
     def dated(self, day: date) -> Completion:
         """The same, open no more."""
         per = day.isoformat() if self.per_date else self.per
-        return self.model_copy(update={"completed_on": day, "per": per, "per_date": False})
+        return self.model_copy(update={"completed_on": day, "per": per, "per_date": False, "by_moodle": True})
 
 
 class Ignored(Frozen):

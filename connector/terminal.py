@@ -1,4 +1,4 @@
-"""How things look: tables, stories and progress for people, plain lines in a pipe, JSON lines for programs.
+"""How things look: tables, stories and progress for people, no frames in a pipe, JSON lines for programs.
 
 Knows no command.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any
 
 import click
 import orjson
+from rich import box
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -41,7 +43,10 @@ def story(lines: Iterable[Line]) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, nothing: str) -> None:
-    """A table, or the sentence `nothing` when there are no rows; in a pipe one whole line a row."""
+    """A table, or the sentence `nothing` when there are no rows; without a frame in a pipe.
+
+    A cell's second line stands below its first.
+    """
     listed = [list(row) for row in rows]
     if not listed:
         if nothing:
@@ -49,22 +54,52 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, 
     elif sys.stdout.isatty():
         _draw(title, columns, listed)
     else:
-        _align([list(columns), *([cell.replace("\n", "; ") for cell in row] for row in listed)])
+        _align([list(columns), *listed])
 
 
 def _align(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    lines = [line for row in rows for line in zip_longest(*(cell.split("\n") for cell in row), fillvalue="")]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _draw(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    drawn = Table(title=title, title_justify="left", header_style="bold")
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
+    """With a frame, without one, or one paragraph a row: never so narrow that a date or a code is cut in two."""
+    console = _console()
+    needed = [min(_LONGEST, max(map(_longest_word, cells))) for cells in zip(columns, *rows, strict=True)]
+    framed = sum(needed) + 3 * len(needed) + 1 <= console.width
+    if not framed and sum(needed) + 2 * len(needed) > console.width:
+        _stack(title, columns, rows, console.width)
+        return
+    look = Table(title=title, title_justify="left", header_style="bold", box=box.HEAVY_HEAD if framed else None)
+    for column, width in zip(columns, needed, strict=True):
+        look.add_column(column, overflow="fold", min_width=width)
     for row in rows:
-        drawn.add_row(*row)
-    _console().print(drawn)
+        look.add_row(*row)
+    console.print(look)
+
+
+_LONGEST = 30  # of a word that is kept in one piece; an address may be longer
+
+
+def _longest_word(cell: str) -> int:
+    return max(map(len, cell.split()), default=0)
+
+
+def _stack(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> None:
+    if title:
+        say(title)
+    for row in rows:
+        line = ""
+        for said in (
+            f"{column} {cell}".strip().replace("\n", "; ") for column, cell in zip(columns, row, strict=True) if cell
+        ):
+            if line and len(line) + 2 + len(said) > width:
+                say(line)
+                line = "  "
+            line += said if not line.strip() else f"  {said}"
+        say(line)
 
 
 @contextmanager

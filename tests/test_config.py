@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +11,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from connector import config
+from connector.config import Secret
 from connector.errors import ConfigError
 from connector.pars.wire import Wire
 
@@ -101,6 +103,70 @@ def test_an_unknown_key_is_named_with_its_place_and_the_likely_one(tmp_path: Pat
 )
 def test_a_wrong_value_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert said in str(refused(tmp_path, SMALLEST.replace(old, new, 1)))
+
+
+PASSWORD_IN_IT = "Tr0ub4dor"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"http://ann:{PASSWORD_IN_IT}@lrs.example.org/xapi",
+        f"https://ann:{PASSWORD_IN_IT}\u2100@lrs.example.org",
+        f"https://{PASSWORD_IN_IT}@lrs.example.org",
+        f"https://lrs.example.org/xapi?key={PASSWORD_IN_IT}",
+        "https://lrs.example.org/xapi?",
+        f"https://lrs.example.org#{PASSWORD_IN_IT}",
+        "https:///xapi",
+        "https://lrs.example.org:99999",
+        f"https://[{PASSWORD_IN_IT}",
+    ],
+)
+def test_an_address_is_a_host_and_a_path_and_holds_no_password(tmp_path: Path, address: str) -> None:
+    settings = [("http://127.0.0.1:9/xapi", "sources[0].endpoint"), ("http://127.0.0.1:8/pars", "base_url")]
+    text = SMALLEST.replace("environment:", "base_url: http://127.0.0.1:8/pars\n    environment:")
+    for good, name in settings:
+        error = refused(tmp_path, text.replace(good, f'"{address}"'))
+        assert (name in str(error), PASSWORD_IN_IT in str(error)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [
+        ("https://lrs.example.org/xapi", False),
+        ("http://lrs.example.org/xapi", True),
+        ("http://10.0.0.1:8080/xapi", True),
+        ("http://127.0.0.1:8080/xapi", False),
+        ("http://[::1]/xapi", False),
+        ("http://LOCALHOST/xapi", False),
+        ("http://localhost.example.org/xapi", True),
+    ],
+)
+def test_what_is_sent_without_tls_to_another_machine_is_in_the_open(address: str, *, is_open: bool) -> None:
+    assert config.in_the_open(address) is is_open
+
+
+def test_a_secret_that_is_no_text_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SECRET", os.fsdecode(b"abc\xff"))
+    (tmp_path / "secret").write_bytes(b"abc\xff")
+    for where in ({"env": "A_SECRET"}, {"file": tmp_path / "secret"}):
+        with pytest.raises(ConfigError) as caught:
+            Secret.model_validate(where).reveal()
+        assert (caught.value.code, "abc" in str(caught.value)) == ("config.secret_unreadable", False)
+
+
+@pytest.mark.parametrize(("actor", "good"), [("username", True), ("id", False), ("email", False)])
+def test_a_home_page_that_would_be_ignored_is_a_finding(tmp_path: Path, actor: str, *, good: bool) -> None:
+    moodle = f"{{site: https://moodle.example.edu, token: {{env: T}}, home_page: https://x.example, actor: {actor}}}"
+    head, tail = SMALLEST.split("endpoint:")
+    text = f"{head}moodle: {moodle}\n    endpoint:{tail}"
+    if good:
+        written = tmp_path / "config.yaml"
+        written.write_text(text, encoding="utf-8")
+        assert config.load(written).sources[0].moodle is not None
+        return
+    error = refused(tmp_path, text)
+    assert ("moodle.home_page" in str(error), "`actor: username` only" in str(error)) == (True, True)
 
 
 def test_two_providers_with_one_id_are_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -184,6 +185,14 @@ def test_a_read_that_grows_too_large_or_stays_silent_may_be_asked_for_less(serve
     assert not isinstance(caught.value, TimedOut)
 
 
+def test_a_read_may_take_less_than_others(serve):
+    server = serve(answer(b"a" * 101))
+    with client() as one:
+        assert len(one.read("GET", server.url(), headers={}, most=101).body) == 101
+        with pytest.raises(TimedOut):
+            one.read("GET", server.url(), headers={}, most=100)
+
+
 class Tunnel(Server):
     """A proxy: takes a CONNECT, then carries bytes both ways."""
 
@@ -246,6 +255,20 @@ def test_only_one_layer_of_gzip_is_unpacked_and_no_more_than_fits(serve, monkeyp
         assert caught.value.code == "pars.no_answer"
 
 
+def test_gzip_of_two_members_is_read_whole(serve):
+    server = serve(answer(gzip.compress(b"<who") + gzip.compress(b"le/>"), headers="Content-Encoding: gzip\r\n"))
+    with client() as one:
+        assert one.read("GET", server.url(), headers={}).body == b"<whole/>"
+
+
+@pytest.mark.parametrize("behind", [b"x", b"\x1f", gzip.compress(b"le/>", mtime=0)[:-1]], ids=["junk", "half", "cut"])
+def test_what_follows_gzip_and_is_none_is_no_answer(serve, behind):
+    server = serve(answer(gzip.compress(b"<who") + behind, headers="Content-Encoding: gzip\r\n"))
+    with client() as one, pytest.raises(RetryLater) as caught:
+        one.read("GET", server.url(), headers={})
+    assert caught.value.code == "pars.no_answer"
+
+
 def test_an_empty_answer_may_call_itself_packed(serve):
     server = serve(answer(b"", headers="Content-Encoding: gzip\r\n"))
     with client() as one:
@@ -293,6 +316,40 @@ def test_a_dripping_head_ends(monkeypatch, tls):
     server.close()
 
 
+class Tiring(Server):
+    """Keeps its connections: answers each one's first request, and drips at the second one."""
+
+    def _one(self, connection: socket.socket) -> None:
+        threading.Thread(target=self._serve_one, args=(connection.dup(),), daemon=True).start()
+
+    def _serve_one(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            connection.recv(65536)
+            self.requests.append(b"")
+            while len(self.requests) < 2:  # both connections are open at once
+                time.sleep(0.005)
+            connection.sendall(answer(b"ok"))
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.02)
+
+
+def test_a_dripping_head_ends_on_whichever_connection_it_is(monkeypatch):
+    monkeypatch.setattr(http, "MAX_BODY_SECONDS", 0.1)
+    server = Tiring(b"")
+    with client(read=0.4, keep_alive=True) as one, ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(one.read, "GET", server.url(), headers={}) for _ in range(2)]
+        assert [answered.result().body for answered in asked] == [b"ok", b"ok"]
+        began = time.monotonic()
+        asked = [pool.submit(one.read, "GET", server.url(), headers={}) for _ in range(2)]
+        assert {type(answered.exception(5)) for answered in asked} == {RetryLater}
+        assert time.monotonic() - began < 5
+    assert len(server.requests) == 2
+    server.close()
+
+
 def test_a_dripping_body_ends(serve, monkeypatch):
     monkeypatch.setattr(http, "MAX_BODY_SECONDS", -1.0)
     server = serve(answer(b"abc"))
@@ -331,6 +388,16 @@ def test_an_untrusted_certificate_needs_an_operator(serve):
         assert save(one, server.url()).body == b"ok"
 
 
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_ca_bundle_that_cannot_be_read_needs_an_operator(tmp_path, content):
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_text(content)
+    with pytest.raises(NeedsOperator) as caught:
+        client(verify=str(bundle))
+    assert caught.value.code == "pars.tls"
+
+
 def test_no_tls_where_tls_is_expected_means_nothing_left(serve):
     server = serve(answer(b"ok"), cut_in_request=True)
     with client() as one, pytest.raises(RetryLater):
@@ -350,6 +417,7 @@ def test_no_tls_where_tls_is_expected_means_nothing_left(serve):
         ("Wed, 31 Dec 2025 00:00:00 GMT", 0.0),
         ("9" * 400, 86_400.0),
         ("Thu, 01 Jan 9999 00:00:00 GMT", 86_400.0),
+        ("Thu, 01 Jan 2026 00:00:00 +99999999999999", None),
     ],
 )
 def test_retry_after_in_both_forms(value, seconds):

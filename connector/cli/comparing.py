@@ -14,6 +14,7 @@ from connector.collection import own
 from connector.errors import ConfigError
 from connector.inquiry import compare as comparison
 from connector.inquiry.compare import Compared, Judgement, Untold
+from connector.inquiry.listing import counted
 from connector.mapping.loader import Ruleset, load
 from connector.mapping.stage import defaults_of
 from connector.store.leases import is_running
@@ -43,7 +44,9 @@ def compare(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Find completions that Moodle has and no statement ever told; with --adopt, let them take the usual path.
+    """Find completions that Moodle has and no statement told.
+
+    With --adopt they take the usual path.
 
     \b
     pars-connector compare --moodle
@@ -83,7 +86,7 @@ def _show(found: Sequence[Compared], untold: Sequence[Untold], *, as_json: bool)
     rows = ([one.source, str(one.course), str(one.user), _at(one.completed_at)] for one in untold)
     terminal.table("completions that nobody told", _COLUMNS, rows, nothing="every completion was told")
     for one in found:
-        terminal.say(f"{one.source}: {len(one.courses)} courses, " + _said(_counts(one)))
+        terminal.say(f"{one.source}: {counted(len(one.courses), 'course', 'courses')}, " + _said(_counts(one)))
         for course in one.gone:
             terminal.say(f"{one.source}: Moodle knows no course {course}")
     terminal.say(_UNSEEN)
@@ -105,7 +108,11 @@ def _adopt(work: Work, rules: Ruleset, untold: Sequence[Untold], *, yes: bool, a
     judged = comparison.judge(rules, [one for one in untold if one.raw])
     if not as_json:
         _forecast(judged)
-    if judged.taken and not yes and not click.confirm(f"Adopt {len(judged.taken)} completions?"):
+    if (
+        judged.taken
+        and not yes
+        and not click.confirm(f"Adopt {counted(len(judged.taken), 'completion', 'completions')}?")
+    ):
         return FAILED
     written = Counter[str]()
     for source in sorted({one.source for one in judged.taken}):

@@ -13,6 +13,7 @@ from connector.collection import rereading
 from connector.collection.rereading import Stretch
 from connector.config import InletConfig, SourceConfig
 from connector.inquiry import backfill as inquiry
+from connector.inquiry.lrs_report import span
 from connector.store import releases
 from connector.store.leases import is_running
 from connector.store.tables import Source
@@ -33,9 +34,10 @@ _COLUMNS = ("source", "statements", "known", "new", "unreadable", "awards it add
 def backfill(
     work: Work, since: datetime, until: datetime | None, name: str, *, dry_run: bool, yes: bool, as_json: bool
 ) -> int:
-    """Read what an LRS stored before the connector came; says first how many awards it would add.
+    """Read what an LRS stored before the connector came.
 
-    Without --until the source counts from that day on for ever. What is already known is read and skipped.
+    It says first how many awards that would add. Without --until the source counts from that day on for ever.
+    What is already known is read and skipped.
 
     \b
     pars-connector backfill --since 2026-01-01 --dry-run
@@ -48,14 +50,17 @@ def backfill(
     adds = sum(one.adds for one in found)
     if dry_run or not (yes or click.confirm(f"Read it, and add {adds} awards?", err=as_json)):
         return 0
-    now = datetime.now(UTC)
+    now, asked = datetime.now(UTC), list[bool]()
     with work.store.writing() as session:
         for window in windows:
             end = window.until if until else None
             stretch = Stretch(window.source.name, window.since, end, "backfill")
-            rereading.wish(session, stretch, by=work.person, now=now)
-    running = is_running(work.store)
-    terminal.complain("the daemon will do it" if running else "no daemon is running: `pars-connector once` does it")
+            asked.append(rereading.wish(session, stretch, by=work.person, now=now))
+    already = "" if any(asked) else "this is asked for already; "
+    every = span(max(window.source.every for window in windows))
+    running = f"the daemon does it with its next poll, within {every}"
+    idle = "no daemon is running: `pars-connector once` does it"
+    terminal.complain(already + (running if is_running(work.store) else idle))
     return 0
 
 
@@ -79,22 +84,18 @@ def _window(work: Work, source: SourceConfig, since: datetime, until: datetime |
     """From midnight to midnight where the source counts its days."""
     zone, now = work.config.zone_of(work.config.providers[0], source), datetime.now(UTC)
     begin = datetime.combine(since.date(), time.min, zone).astimezone(UTC)
+    with work.store.reading() as session:
+        row = session.get(Source, source.name)
     if begin > now:
         raise click.BadParameter("lies in the future", param_hint="--since")
     if until is None:
-        return inquiry.Window(source=source, since=begin, until=_cursor(work, source) or now)
+        return inquiry.Window(source=source, since=begin, until=(row.high_water if row else None) or now)
     if until.date() > now.astimezone(zone).date():
         raise click.BadParameter("lies in the future", param_hint="--until")
     if until < since:
         raise click.BadParameter("is before --since", param_hint="--until")
     end = datetime.combine(until.date() + timedelta(days=1), time.min, zone).astimezone(UTC)
-    return inquiry.Window(source=source, since=begin, until=min(end, now))
-
-
-def _cursor(work: Work, source: SourceConfig) -> datetime | None:
-    with work.store.reading() as session:
-        row = session.get(Source, source.name)
-        return row.high_water if row else None
+    return inquiry.Window(source=source, since=begin, until=min(end, now), known_from=row.start_from if row else None)
 
 
 def _show(found: list[inquiry.Estimate], *, as_json: bool) -> None:
@@ -120,9 +121,10 @@ def _how_far(source: str, way: float, read: int) -> str:
 def release(
     work: Work, activity: tuple[str, ...], provider: str | None, *, everything: bool, yes: bool, as_json: bool
 ) -> int:
-    """Let the first records of an activity leave, where the provider's `release` is manual.
+    """Let the first records of an activity leave.
 
-    Without an activity it lists those that wait. Later records of a released activity leave by themselves.
+    They wait for it where the provider's `release` is manual. Without an activity it lists those that wait.
+    Later records of a released activity leave by themselves.
 
     \b
     pars-connector release                      what waits
@@ -147,7 +149,9 @@ def release(
     with work.store.writing() as session:
         for one in chosen:
             releases.release(session, one, by=work.person, now=now)
-    said = f"released {', '.join(one.activity for one in chosen)}: the records leave with the daemon's next turns"
+    running = "the records leave with the daemon's next turns"
+    idle = "no daemon is running: the records leave with `pars-connector run` or `once`"
+    said = f"released {', '.join(one.activity for one in chosen)}; {running if is_running(work.store) else idle}"
     rows = ({"provider": one.provider, "released": one.activity} for one in chosen)
     terminal.json_lines(rows) if as_json else terminal.say(said)
     return 0

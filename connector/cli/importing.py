@@ -33,7 +33,7 @@ def _importing(command: C) -> C:
 
 @click.group()
 def baseline() -> None:
-    """What PARS has already, reported by a spreadsheet before the connector.
+    """What PARS was told by spreadsheet before the connector.
 
     \b
     pars-connector baseline import learners.xlsx --dry-run
@@ -48,7 +48,9 @@ def baseline() -> None:
 def baseline_import(
     work: Work, file: Path, provider_id: str, sheet: str, *, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Mark what the sheet reports as reported elsewhere, so that it is never sent again.
+    """Mark what the sheet reports as reported elsewhere.
+
+    It is never sent again then.
 
     FILE is PARS's Download All Learners, or a learner sheet that you uploaded to PARS, .xlsx or .csv.
 
@@ -77,7 +79,7 @@ def baseline_import(
         "deletes_nothing": reports.deletes_nothing,
     }
     _show_baseline(planned, lines, reports.ignored, as_json=as_json)
-    if dry_run or not (planned.counts["reported"] or planned.counts["closed"] or planned.counts["closed_other_date"]):
+    if dry_run or not planned.changes:
         _say("nothing was changed", as_json=as_json)
         return
     _ask(f"take over {planned.counts['reported']} reports into the store?", yes=yes)
@@ -95,7 +97,7 @@ def _show_baseline(planned: Any, lines: dict[str, list[int]], ignored: tuple[str
         terminal.say("columns that are not read: " + ", ".join(ignored))
     columns = ["row", "credit", "activity", "completed", "credit type", "state", "what"]
     rows = (
-        [one.row, str(one.credit), one.activity, str(one.completed_on), one.certification, one.state, one.what]
+        [one.row, str(one.credit or "-"), one.activity, str(one.completed_on), one.certification, one.state, one.what]
         for one in planned.listed
     )
     terminal.table("matches", columns, rows, nothing="no credit of ours is in this sheet")
@@ -113,6 +115,10 @@ _WORDS = {
     "sent_too": "credits sent by us that are in the sheet too",
     "refused_by_pars": "credits that PARS refused, closed once they are corrected",
     "unclear": "credits that a person compares",
+    "ours": "reports that are our own, in PARS by us: not kept",
+    "gone": "earlier reports that the sheet takes back",
+    "freed": "credits that go back to their gates, nothing reporting them any more",
+    "earlier": "reports of an earlier import of this file, still in force though it has them no more",
     "not_held": "rows that PARS does not hold, by their status",
     "nothing": "rows with neither CME nor a board",
     "taken_back": "rows that delete an earlier one",
@@ -128,7 +134,7 @@ def _numbers(lines: list[int]) -> str:
 
 @click.group()
 def completions() -> None:
-    """Completions that no LRS has told: the sign-in sheet of a live day.
+    """Completions that no LRS told: the sheet of a live day.
 
     \b
     pars-connector completions import sign-in.xlsx --dry-run
@@ -139,6 +145,7 @@ def completions() -> None:
 @_importing
 @click.option("--verb", default="", help="The statements' verb, an IRI; else attended.")
 @click.option("--object", "activity_url", default="", help="The object of all rows that name no activity_url.")
+@click.option("--overrule", is_flag=True, help="Rows that another sheet corrected since stand again as in this one.")
 @as_json
 @pass_work
 @plainly
@@ -150,11 +157,14 @@ def completions_import(
     verb: str,
     activity_url: str,
     *,
+    overrule: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Write one statement for each row, which then takes the path of every other: rules, learners, gates.
+    """Write one statement for each row of a sheet.
+
+    It then takes the path of every other: rules, learners, gates.
 
     Nothing is written while a single cell is wrong or no rule takes a row.
 
@@ -180,21 +190,33 @@ def completions_import(
     else:
         rows = ([one.rule, one.activity, one.completed_on, str(one.rows)] for one in found)
         terminal.table("", ["rule", "activity", "completed", "rows"], rows, nothing="the sheet has no rows")
+    raws, stale = corrections.newest(work.store, [one.raw for one in signed], overrule=overrule)
+    if stale:
+        _say(f"corrected by another sheet since, and so they stay without --overrule: {stale} rows", as_json=as_json)
+    now = datetime.now(UTC)
+    voids = {one.row.line: corrections.voids(work.store, [raw], now=now) for one, raw in zip(signed, raws, strict=True)}
+    taken_back = [void for of_row in voids.values() for void in of_row]
+    _show_corrected([line for line, of_row in voids.items() if of_row], as_json=as_json)
     if dry_run or not signed:
         _say("nothing was changed", as_json=as_json)
         return
-    _ask(f"write {len(signed)} statements into the store?", yes=yes)
+    also = f" and take {len(taken_back)} back" if taken_back else ""
+    _ask(f"write {len(signed)} statements into the store{also}?", yes=yes)
     with terminal.progress("writing"):
-        raws = [one.raw for one in signed]
-        counts = statements.keep(
-            work.store, SHEET, [*raws, *corrections.voids(work.store, raws, now=datetime.now(UTC))]
-        )
-    _say_done(+counts, as_json=as_json)
+        counts = statements.keep(work.store, SHEET, [*raws, *taken_back])
+    _say_done(+counts | ({"stay_corrected": stale} if stale else {}), as_json=as_json)
     running = is_running(work.store)
     _say(
         "the daemon takes them up" if running else "no daemon is running: `run` or `once` takes them up",
         as_json=as_json,
     )
+
+
+def _show_corrected(lines: list[int], *, as_json: bool) -> None:
+    if as_json and lines:
+        terminal.json_lines([{"corrects": lines}])
+    elif lines:
+        terminal.say(f"rows that correct earlier ones, which then no longer stand: {_numbers(lines)}")
 
 
 def _provider(config: Config, wanted: str) -> ProviderConfig:

@@ -30,7 +30,7 @@ _COLUMNS = (
 @pass_work
 @plainly
 def check(work: Work, names: tuple[str, ...], *, as_json: bool) -> int:
-    """Check configuration, rules, LRSs, PARS, learner sources and the ledger.
+    """Check everything: rules, LRSs, PARS, learners, ledger.
 
     \b
     pars-connector check
@@ -139,7 +139,9 @@ def unmatched() -> None:
 @pass_work
 @plainly
 def unmatched_list(work: Work, *, as_json: bool) -> None:
-    """List every credit that waits for a person to mend its learner, the oldest first.
+    """List credits that wait for a person to mend a learner.
+
+    The oldest stand first.
 
     \b
     pars-connector unmatched list
@@ -153,7 +155,9 @@ def unmatched_list(work: Work, *, as_json: bool) -> None:
 @pass_work
 @plainly
 def unmatched_show(work: Work, credit: str, *, as_json: bool) -> int:
-    """Tell the story of one failed match: what failed, which field, who can mend it.
+    """Tell the story of one failed match.
+
+    What failed, which field, who can mend it.
 
     \b
     pars-connector unmatched show 17

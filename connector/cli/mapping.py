@@ -15,7 +15,7 @@ from connector.findings import Finding
 @pass_work
 @plainly
 def lint(work: Work, style: str) -> int:
-    """Check the mapping files: every finding with file:line:column.
+    """Check the mapping files; findings have file:line:column.
 
     \b
     pars-connector lint

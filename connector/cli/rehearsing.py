@@ -22,8 +22,9 @@ from connector.errors import NeedsOperator
 )  # fmt: skip
 @plainly
 def demo(folder: Path, channel: str) -> int:
-    """Rehearse the whole job on invented data: nothing to install, nothing leaves this machine.
+    """Rehearse the whole job on invented data.
 
+    There is nothing to install, and nothing leaves this machine.
     On a terminal the daemon stays up afterwards until Ctrl-C.
 
     \b
@@ -42,7 +43,9 @@ def demo(folder: Path, channel: str) -> int:
 @click.option("--empty", is_flag=True, help="Without the invented statements.")
 @plainly
 def sandbox(lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool) -> None:
-    """Start the rehearsal LRS, PARS and Moodle on loopback, until Ctrl-C.
+    """Start the rehearsal LRS, PARS and Moodle on loopback.
+
+    They run until Ctrl-C.
 
     \b
     pars-connector sandbox
@@ -54,7 +57,7 @@ def sandbox(lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool) -> 
         servers = Sandbox(load=not empty, lrs_port=lrs_port, pars_port=pars_port, moodle_port=moodle_port)
     except OSError as error:
         hint = "name another port, or 0 for a free one"
-        raise NeedsOperator("web.port_taken", f"a port cannot be used: {error.strerror}", hint) from None
+        raise NeedsOperator("web.port_taken", f"cannot be used: {error.strerror}", hint) from None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with servers:
         own = servers.credentials

@@ -31,7 +31,9 @@ GRACE = 3.0  # seconds for what is in flight; somebody waits
 @pass_work
 @plainly
 def run(work: Work) -> int:
-    """Run the daemon: poll, map, submit and follow until SIGTERM or Ctrl-C.
+    """Run the daemon: poll, map, submit and follow.
+
+    It ends at SIGTERM or Ctrl-C.
 
     \b
     pars-connector run
@@ -154,7 +156,9 @@ def db() -> None:
 @pass_work
 @plainly
 def db_upgrade(work: Work) -> None:
-    """Bring the schema of the store to this version; every other command does it too.
+    """Bring the schema of the store to this version.
+
+    Every other command does it too.
 
     \b
     pars-connector db upgrade

@@ -78,12 +78,23 @@ def stride(length: timedelta, count: int, page: int) -> timedelta:
     return SHORTEST if count > FULL * page else length
 
 
-def reach(high_water: datetime | None, chain: Chain, end: datetime, overlap: timedelta) -> datetime | None:
-    """The cursor after a whole slice: the slice's end, unless the server's clocks do not vouch for it."""
+def vouches(chain: Chain, end: datetime, overlap: timedelta) -> bool:
+    """True when the server's clocks say that whatever was stored until the slice's end could be seen in it."""
     if chain.server_date is None or end > chain.server_date - overlap:
-        return advance(high_water, chain)
-    reached = min(end, chain.consistent_through) if chain.consistent_through else end
-    return max(high_water, reached) if high_water else reached
+        return False
+    return chain.consistent_through is None or end <= chain.consistent_through
+
+
+def reach(high_water: datetime | None, chain: Chain, end: datetime) -> datetime | None:
+    """The cursor after a whole slice: as after any chain, but not beyond the slice's end.
+
+    So it stays at the newest `stored` that was seen, and an empty slice does not move it: Date may be ahead of the
+    clock that writes `stored`. Only a Consistent-Through says that nothing will come there any more.
+    """
+    reached = advance(high_water, chain)
+    if reached is None or (high_water and reached <= high_water):
+        return reached
+    return max(high_water, min(reached, end)) if high_water else min(reached, end)
 
 
 def advance(high_water: datetime | None, chain: Chain) -> datetime | None:

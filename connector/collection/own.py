@@ -11,19 +11,12 @@ from connector.records import Counts
 from connector.store.session import Store
 from connector.store.tables import Source
 
-BATCH = 500
-
 
 def keep(store: Store, source: str, raws: Sequence[bytes]) -> Counts:
-    """Write them down under a source's name; what is known already is counted and stays as it is."""
-    counts = Counts()
-    for start in range(0, len(raws), BATCH):
-        now = datetime.now(UTC)
-        with store.writing() as session:
-            if session.get(Source, source) is None:
-                session.add(Source(id=source, fingerprint=""))
-                session.flush()
-            counts.update(
-                save.page(session, source, [read(raw, source) for raw in raws[start : start + BATCH]], now=now)
-            )
-    return counts
+    """Write all of them down under a source's name, or none; what is known already is counted and stays as it is."""
+    reads, now = [read(raw, source) for raw in raws], datetime.now(UTC)
+    with store.writing() as session:
+        if session.get(Source, source) is None:
+            session.add(Source(id=source, fingerprint=""))
+            session.flush()
+        return Counts(save.page(session, source, reads, now=now))

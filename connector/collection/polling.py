@@ -1,22 +1,21 @@
 """Reads one source to its present: at once where little is new, in slices of time where much is. Moves its cursor.
 
-The cursor is saved with the last page of every slice, so that a first run can be stopped and goes on where it was.
+The cursor is saved with the last page of every slice, so that a first run can be stopped and goes on where it was. A
+slice in which nothing is moves the turn on and not the cursor: it may lie in the future of the clock that will write
+`stored` there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, select
 
 from connector.collection import cursor, quiet, rereading
 from connector.collection.cursor import Chain
 from connector.collection.reading import Errand, Reading, heeds, is_after_start, moment
-from connector.errors import NeedsOperator
 from connector.logs import log
 from connector.lrs.client import Page, Query
 from connector.lrs.statement import Read
@@ -26,51 +25,30 @@ from connector.store.tables import Source, StatementRow
 SWEEP_EVERY = {"stored": timedelta(days=1), "timestamp": timedelta(days=7)}
 
 
-def to_the_present(reading: Reading, zone: ZoneInfo) -> None:
+def to_the_present(reading: Reading) -> None:
     """Read everything that is new. Raises what the client raises; what was saved until then stays."""
-    _begin(reading, zone)
     poll = _Poll(reading)
     if not poll.live(may_leave=True):
         poll.catch_up()
         poll.live(may_leave=False)
 
 
-def _begin(reading: Reading, zone: ZoneInfo) -> None:
-    """Write the starting point at first use."""
-    row, said = reading.row(), reading.source.start_from
-    if row.high_water or row.start_from or said == "everything":
-        return
-    start = _start(reading, said, zone)
-    with reading.store.writing() as session:
-        row = session.get_one(Source, reading.source.name)
-        row.start_from = row.high_water = start
-
-
-def _start(reading: Reading, said: date | Literal["now"], zone: ZoneInfo) -> datetime:
-    """The moment from which statements count: midnight of a date, or now by the server's own clock."""
-    if said != "now":
-        return datetime.combine(said, time.min, zone).astimezone(UTC)
-    server_date = reading.lrs.page(Query(since=None, limit=1)).server_date
-    if server_date is None:
-        raise NeedsOperator(
-            "lrs.no_date",
-            "the LRS's answers have no Date, so that nobody knows what `now` is there",
-            "set the source's `start_from` to a date",
-        )
-    return server_date
-
-
 @dataclass
 class _Poll:
-    """One turn's way to the present; `oldest` and `there` are what the first page of a chain that was left told."""
+    """One turn's way to the present; `oldest` and `there` are what the first page of a chain that was left told.
+
+    `listened` is when this source was read last, by our own clock, until this turn has read something.
+    """
 
     reading: Reading
     oldest: datetime | None = None
     there: datetime | None = None
     stored_before: int = field(init=False)
+    listened: datetime | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.stored_before = self.reading.counts["stored"]
+        self.listened = self.reading.row().last_success_at
 
     def live(self, *, may_leave: bool) -> bool:
         """The chain without an end in time. False: it was left at its first page, as too much time lies behind it."""
@@ -91,33 +69,30 @@ class _Poll:
 
     def catch_up(self) -> None:
         """Slices until little is left, or until the server turns out not to cut time, or not to vouch for it."""
-        row, length = self.reading.row(), cursor.SHORTEST
-        origin = self._origin(row)
+        row, length, overlap = self.reading.row(), cursor.SHORTEST, self.reading.source.overlap
+        origin, reached, look_back = self._origin(row), row.high_water, self._look_back()
         while self.there:
-            reached = row.high_water
-            overlap = self.reading.source.overlap
             end = cursor.until(reached, self.there, length, overlap) if reached else self.oldest
             if end is None or (reached and end <= reached):
                 return
             before = self.reading.counts["read"]
-            chain = self._slice(row, end, _way(origin, reached, self.there))
-            row = self.reading.row()
-            if chain is None or row.high_water != end:
+            since = cursor.since(reached, look_back)
+            chain = self._slice(since, end, _way(origin, reached, self.there))
+            if chain is None or not cursor.vouches(chain, end, overlap):
                 return
-            origin, self.there = origin or self._origin(row), chain.server_date
+            origin, self.there = origin or self._origin(self.reading.row()), chain.server_date
+            reached, look_back = end, overlap
             length = cursor.stride(length, self.reading.counts["read"] - before, self.reading.source.page)
 
-    def _slice(self, row: Source, end: datetime, way: float | None) -> Chain | None:
-        overlap = self.reading.source.overlap
-
+    def _slice(self, since: datetime | None, end: datetime, way: float | None) -> Chain | None:
         def leave(_page: Page, reads: Sequence[Read]) -> bool:
             return not heeds(self.reading.source, end, reads)
 
         def finish(session: Session, row: Source, chain: Chain, now: datetime) -> None:
-            before, row.high_water = row.high_water, cursor.reach(row.high_water, chain, end, overlap)
+            before, row.high_water = row.high_water, cursor.reach(row.high_water, chain, end)
             self._succeeded(session, row, before, now)
 
-        query = Query(cursor.since(row.high_water, self._look_back()), self.reading.source.page, end)
+        query = Query(since, self.reading.source.page, end)
         return self.reading.follow(Errand(query, finish, is_after_start, leave, way))
 
     def _look_back(self) -> timedelta:
@@ -137,7 +112,23 @@ class _Poll:
         self.stored_before = stored
         circuit.recover(session, row, now=now)
         if before and row.high_water and row.high_water < before:
-            _set_back(row, row.high_water, now)
+            _set_back(row, now)
+        self._make_up_for_a_gap(session, row, now)
+
+    def _make_up_for_a_gap(self, session: Session, row: Source, now: datetime) -> None:
+        """Wish for a sweep from where a gap began that the scheduled one may not reach.
+
+        The server's clock may have been ahead before it and set right in it: what was stored since then lies before the
+        cursor, which went with that clock.
+        """
+        source, every = self.reading.source, SWEEP_EVERY[self.reading.source.cursor_field]
+        listened, self.listened = self.listened, None
+        if listened is None or row.high_water is None or now - listened <= every:
+            return
+        since = cursor.since(min(listened, row.high_water), max(self._look_back(), source.sweep))
+        wish = rereading.Stretch(source.name, since, None, "sweep")
+        rereading.wish(session, wish, by=rereading.SCHEDULE, now=now)
+        row.next_sweep_at = now + every
 
     def _reached(self, row: Source, chain: Chain) -> datetime | None:
         """The cursor after this chain; a start that the file names may lie ahead of every clock."""
@@ -161,11 +152,9 @@ def _way(origin: datetime | None, reached: datetime | None, there: datetime) -> 
     return min(max((reached - origin) / (there - origin), 0.0), 1.0)
 
 
-def _set_back(row: Source, reached: datetime, now: datetime) -> None:
+def _set_back(row: Source, now: datetime) -> None:
     """Say that the server's clock had been ahead; a sweep looks for what was stored since it is right."""
     row.next_sweep_at = now
-    if row.start_from and row.start_from > reached:  # a `now` of the wrong clock
-        row.start_from = reached
     log.warning(
         "source.clock",
         source=row.id,

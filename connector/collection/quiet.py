@@ -34,11 +34,11 @@ def heard(row: Source, now: datetime, new: int, *, usual: timedelta = USUAL) -> 
     if row.last_news_at is None:
         row.last_news_at = now
         return
-    if listened and now - listened > usual:
-        row.last_news_at = min(row.last_news_at + (now - listened), now)
+    gap = now - listened if listened and now - listened > usual else timedelta()
+    row.last_news_at = min(row.last_news_at + gap, now)  # never ahead, as our clock may have been
     if not new:
         return
-    silence = max(now - row.last_news_at, timedelta())
+    silence = min(now - row.last_news_at, alarms_after(row))  # the rest of it may be the fault that the alarm told of
     row.longest_quiet_s = max(row.longest_quiet_s, int(silence.total_seconds()))
     row.last_news_at = now
     if row.quiet_said_at:

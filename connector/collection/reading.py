@@ -48,6 +48,7 @@ Finish = Callable[[Session, Source, cursor.Chain, datetime], None]
 class Errand:
     """A question, which of its statements are kept, and what is written with the last page.
 
+    A statement that voids is always kept: what it takes back may be counted by a backfill, now or later.
     `leave` looks at each page before it is saved: True ends the chain there, and nothing is finished.
     """
 
@@ -92,7 +93,7 @@ class Reading:
         now = datetime.now(UTC)
         with self.store.writing() as session:
             row = session.get_one(Source, self.source.name)
-            wanted = [one for one in reads if errand.keeps(one.statement, row)]
+            wanted = [one for one in reads if one.voids or errand.keeps(one.statement, row)]
             done = save.page(session, self.source.name, wanted, now=now)
             self.counts.update({"read": len(reads), "early": len(reads) - len(wanted), **done})
             leases.lease(row, OWNER, now=now, length=lease_length(self.source))

@@ -5,7 +5,8 @@ Knows no LRS and no cursor; a statement is met once per source and remembered fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +17,21 @@ from sqlmodel import Session, col, select
 from connector.lrs.statement import Read
 from connector.store.tables import Source, StatementRow, Voided
 
+CHUNK = 1000
+"""Values in one question: PostgreSQL takes 65,535, and a page may hold more statements than were asked for."""
+
 
 def page(session: Session, source: str, reads: Iterable[Read], *, now: datetime) -> dict[str, int]:
     """Insert what is new of one page; returns how many were stored, known, linked, problems and voids."""
+    counts, listed = Counter[str](), list(reads)
+    for start in range(0, len(listed), CHUNK):
+        counts.update(_chunk(session, source, listed[start : start + CHUNK], now))
+    return counts
+
+
+def _chunk(session: Session, source: str, reads: Sequence[Read], now: datetime) -> dict[str, int]:
     offered: dict[str, Read] = {}
-    seen = 0
     for read in reads:
-        seen += 1
         offered.setdefault(read.statement.id, read)
     known = _known(session, source, list(offered))
     fresh = [read for statement_id, read in offered.items() if statement_id not in known]
@@ -30,7 +39,7 @@ def page(session: Session, source: str, reads: Iterable[Read], *, now: datetime)
         session.connection().execute(insert(StatementRow), [_row(read, now) for read in fresh])
     return {
         "stored": len(fresh),
-        "known": seen - len(fresh),
+        "known": len(reads) - len(fresh),
         "linked": _link(session, [read.content_key for read in fresh if read.content_key])
         + _link_forwarded(session, source, [read.statement.id for read in fresh]),
         "problems": sum(read.problem is not None for read in fresh),

@@ -75,7 +75,7 @@ def read(path: Path, asked: Asked, *, now: datetime, sheet: str = "") -> list[Si
         if one and before is row:
             signed.append(one)
         elif one and said != reader.said:
-            message = f"line {before.line} has the same person, activity and day with other cells"
+            message = f"line {before.line} has the same person, session or activity, and day with other cells"
             wrong = [row.finding("completed_on", CELL, message, "keep one of them")]
         findings += wrong
     refuse_all(findings)
@@ -97,7 +97,8 @@ class _Row:
         registration, hours, learner = self._registration(), self._hours(), dict(self._learner())
         if self.findings or on is None:
             return None
-        self.said = {**learner, "hours": hours}
+        of_session = {"activity": self._activity()} if self._row["session"] else {}
+        self.said = {**learner, **of_session, "hours": hours}
         self.fact = (str(actor), object_id, on, registration)
         extensions: dict[str, Any] = {own.ORIGIN: SHEET}
         extensions |= {LEARNER: learner} if learner else {}

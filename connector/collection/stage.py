@@ -5,14 +5,11 @@ First the present, then what is wished to be read again: each source with a leas
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from sqlmodel import Session
-
 from connector import metrics
-from connector.collection import polling, quiet, rereading
+from connector.collection import polling, quiet, rereading, starting
 from connector.collection.connect import open_client
 from connector.collection.reading import OURS, OWNER, Progress, Reading, lease_length
 from connector.config import Config, SourceConfig
@@ -55,7 +52,8 @@ def collect(
     try:
         with open_client(source) as lrs:
             reading = Reading(store, source, lrs, counts, progress)
-            polling.to_the_present(reading, config.zone_of(config.providers[0], source))
+            starting.begin(reading, config.zone_of(config.providers[0], source))
+            polling.to_the_present(reading)
             if rereading.carry_on(reading, patience):
                 _give_back(store, source)
     except ConnectorError as error:
@@ -80,24 +78,14 @@ def _take(store: Store, source: SourceConfig) -> bool:
     """Lease the source's row, made at first use."""
     now = datetime.now(UTC)
     with store.writing() as session:
-        row = _row(session, source)
+        row = session.get(Source, source.name) or Source(id=source.name, fingerprint=starting.fingerprint(source))
+        session.add(row)
         # On SQLite the run lock is exclusive: whoever else held this lease is dead. Reading twice harms nobody.
         elsewhere = not store.is_sqlite and row.lease_owner not in ("", OWNER) and not leases.has_run_out(row, now)
         if elsewhere or not circuit.is_closed(row, now):
             return False
         leases.lease(row, OWNER, now=now, length=lease_length(source))
         return True
-
-
-def _row(session: Session, source: SourceConfig) -> Source:
-    """The source's row; another endpoint or cursor field begins again from `start_from`."""
-    fingerprint = hashlib.sha256(f"{source.endpoint} {source.cursor_field}".encode()).hexdigest()
-    row = session.get(Source, source.name) or Source(id=source.name, fingerprint=fingerprint)
-    if row.fingerprint != fingerprint:
-        row.fingerprint, row.high_water, row.consistent_through = fingerprint, row.start_from, None
-        row.next_sweep_at = None
-    session.add(row)
-    return row
 
 
 def _give_back(store: Store, source: SourceConfig) -> None:

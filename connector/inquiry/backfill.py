@@ -38,11 +38,19 @@ Tell = Callable[[str, float, int], None]
 
 
 class Window(Frozen):
-    """The time a backfill reads of one source; `until` is where its cursor stands when nobody names an end."""
+    """The time a backfill reads of one source; `until` is where its cursor stands when nobody names an end.
+
+    From `known_from` on all was read: between the two only what voids is kept.
+    """
 
     source: SourceConfig
     since: datetime
     until: datetime
+    known_from: datetime | None = None
+
+    @property
+    def last(self) -> datetime:
+        return max(self.until, self.known_from or self.until)
 
 
 class Estimate(Frozen):
@@ -103,16 +111,20 @@ def _pages(window: Window) -> Iterator[tuple[float, list[Read]]]:
     """The window's statements slice by slice, all at once where the server does not look at `until`."""
     source, reached, length = window.source, window.since, cursor.SHORTEST
     with open_client(source) as lrs:
-        while reached < window.until:
-            end, count = min(reached + length, window.until), 0
+        while reached < window.last:
+            end, count = min(reached + length, window.last), 0
             query = Query(cursor.since(reached, timedelta()), source.page, end + _MILLISECOND)
             for page in reader.chain(lrs, query):
                 reads = read_all(source, page)
                 count += len(reads)
-                end = end if heeds(source, end, reads) else window.until
-                way = (end - window.since) / (window.until - window.since)
-                yield way, [one for one in reads if lies_in(source, window.since, window.until, one.statement)]
+                end = end if heeds(source, end, reads) else window.last
+                way = (end - window.since) / (window.last - window.since)
+                yield way, [one for one in reads if one.voids or _is_in(window, one)]
             reached, length = end, cursor.stride(length, count, source.page)
+
+
+def _is_in(window: Window, one: Read) -> bool:
+    return lies_in(window.source, window.since, window.until, one.statement)
 
 
 def _look(store: Store, window: Window, reads: Sequence[Read], found: _Found) -> None:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field
+from sqlmodel import col, select
 
 from connector import activities, channels
-from connector.collection import quiet
+from connector.collection import quiet, rereading
 from connector.collection.connect import open_client
-from connector.config import Config, MoodleConfig, ProviderConfig, SourceConfig
+from connector.collection.inlet.app import BASE
+from connector.config import Config, InletConfig, MoodleConfig, OAuth2, ProviderConfig, SourceConfig, in_the_open
 from connector.errors import ConnectorError, MappingError
-from connector.inquiry import compare, lrs_report, moodle_rights
+from connector.inquiry import compare, listing, lrs_report, moodle_rights
 from connector.learners import directory
 from connector.lrs.discover import discover
 from connector.mapping.loader import lint, load
 from connector.mapping.stage import defaults_of
 from connector.pars.exchange import Unclear
 from connector.records import Frozen
+from connector.store.leases import is_running
 from connector.store.session import Store
-from connector.store.tables import Source
+from connector.store.tables import Source, StatementRow
 
 
 class Checked(Frozen):
@@ -37,11 +41,17 @@ class Checked(Frozen):
 
 
 def lrs(config: Config, store: Store) -> Iterator[Checked]:
-    """Each source: reachable, credentials taken, what its LRS does, whether settings fit that, and if it is quiet."""
+    """Each source: reachable, what its LRS does, whether settings fit that, if it is quiet, what could not be read."""
     for source in config.polled:
         yield from _endpoint(source)
+        token_url = [source.login.token_url] if isinstance(source.login, OAuth2) else []
+        yield from _in_the_open(f"source {source.name}", source.endpoint, *token_url)
+    for inlet in config.inlets:
+        yield _try(f"inlet {inlet.name}", partial(_inlet, config, store, inlet))
     with store.reading() as session:
         rows = [row for source in config.sources if (row := session.get(Source, source.name))]
+        gaps = {source.name: found for source in config.polled if (found := rereading.gaps(session, source.name))}
+    yield from (_gaps(name, found) for name, found in gaps.items())
     yield from (_quiet(row) for row in rows if quiet.is_quiet(row, datetime.now(UTC)))
 
 
@@ -50,6 +60,7 @@ def moodles(config: Config, _store: Store) -> Iterator[Checked]:
     for source in config.sources:
         if source.moodle:
             yield _try(f"moodle of {source.name}", partial(_rights, config, source.moodle))
+            yield from _in_the_open(f"moodle of {source.name}", source.moodle.site)
 
 
 def pars(config: Config, _store: Store) -> Iterator[Checked]:
@@ -101,9 +112,48 @@ def _endpoint(source: SourceConfig) -> Iterator[Checked]:
         "found": found.model_dump(mode="json"),
         "settings": [one.model_dump() for one in lrs_report.settings(source)],
     }
-    yield Checked(what=what, good=True, message="\n".join(lrs_report.sentences(found, source)), facts=facts)
-    for one in lrs_report.disagreements(found, source):
-        yield Checked(what=what, good=False, code=one.code, message=one.message, hint=one.hint)
+    said = "\n".join(lrs_report.sentences(found, source))
+    wrong = [
+        Checked(what=what, good=False, code=one.code, message=one.message, hint=one.hint)
+        for one in lrs_report.disagreements(found, source)
+    ]
+    if not wrong:
+        yield Checked(what=what, good=True, message=said, facts=facts)
+        return
+    yield wrong[0].model_copy(update={"message": f"{wrong[0].message}\n{said}", "facts": facts})
+    yield from wrong[1:]
+
+
+def _in_the_open(what: str, *addresses: str) -> Iterator[Checked]:
+    for address in addresses:
+        if in_the_open(address):
+            yield Checked(
+                what=f"{what} in the open",
+                good=False,
+                code="config.in_the_open",
+                message=f"http:// to {urlsplit(address).hostname}: secrets and statements can be read on their way",
+                hint="use https://, or an LRS or a tunnel on this machine",
+            )
+
+
+def _inlet(config: Config, store: Store, source: InletConfig) -> str:
+    """Where a sender finds it and when anything came; raises where its password is not to be had."""
+    source.inlet.password.reveal()
+    web = config.web
+    if web.tls:
+        way = "with its own certificate"
+    else:
+        way = "behind a proxy that speaks TLS" if web.behind_proxy else "for senders on this machine only"
+    port = str(web.port) if web.port else "a free port that the log names at each start"
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    lines = [f"takes statements at {'https' if web.tls else 'http'}://{host}:{port}{BASE}, {way}"]
+    mine = select(StatementRow.received_at).where(StatementRow.source_id == source.name)
+    with store.reading() as session:
+        last = session.exec(mine.order_by(col(StatementRow.id).desc()).limit(1)).first()
+    lines.append(f"the last statement came at {last:%Y-%m-%d %H:%M:%SZ}" if last else "no statement has come yet")
+    if not is_running(store):
+        lines.append("no daemon is running: nobody listens now")
+    return "\n".join(lines)
 
 
 def _rights(config: Config, settings: MoodleConfig) -> str:
@@ -126,6 +176,16 @@ def _quiet(row: Source) -> Checked:
     )
 
 
+def _gaps(source: str, found: Sequence[rereading.Span]) -> Checked:
+    return Checked(
+        what=f"source {source} past",
+        good=False,
+        code=rereading.NOT_READ,
+        message=f"not read by a sweep or a backfill: {rereading.in_words(found)}",
+        hint=rereading.HINT,
+    )
+
+
 def _probe(config: Config, provider: ProviderConfig) -> str:
     with channels.open_client(config, provider, provider.channel) as client:
         try:
@@ -142,10 +202,13 @@ def _activities(config: Config, provider: ProviderConfig) -> str:
     try:
         rules = load(config.mappings, defaults_of(config)).rules
     except MappingError:
-        return f"{len(known)} activities"  # the check of the mappings says what is wrong with them
+        return listing.counted(
+            len(known), "activity", "activities"
+        )  # the check of the mappings says what is wrong with them
     wanted = {active.rule.activity for active in rules if active.provider == provider.id}
     missing = ", ".join(sorted(wanted - known))
-    return f"{len(known)} activities" + (f"; rules report {missing}, which the sheet does not have" if missing else "")
+    said = listing.counted(len(known), "activity", "activities")
+    return said + (f"; rules report {missing}, which the sheet does not have" if missing else "")
 
 
 def _readable(source: directory.Source) -> str:

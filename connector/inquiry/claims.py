@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import orjson
 from sqlmodel import col, select
@@ -17,10 +17,12 @@ from connector.mapping.evaluate import Judged, evaluate
 from connector.mapping.loader import Ruleset
 from connector.mapping.stage import defaults_of
 from connector.records import Completion, Frozen, Ignored, Problem
+from connector.sheets.days import day
 from connector.store.session import Store
 from connector.store.tables import MappingVersion
 
 NOT_TAKEN = "mapping.not_taken"
+OTHER_DAY = "mapping.other_day"
 
 
 class Claim(Frozen):
@@ -33,7 +35,7 @@ class Claim(Frozen):
 
 
 def judge(store: Store, config: Config, signed: Sequence[SignedIn]) -> tuple[list[Claim], list[Finding]]:
-    """What the rows would earn, and a finding for each row that no rule takes."""
+    """What the rows would earn, and a finding for each row that no rule takes, or that one puts on another day."""
     rules = _in_force(store, config)
     taken, findings = Counter[tuple[str, str, str]](), list[Finding]()
     for one in signed:
@@ -43,8 +45,17 @@ def judge(store: Store, config: Config, signed: Sequence[SignedIn]) -> tuple[lis
             taken[each.rule, each.activity_id, str(each.completed_on or "asked of Moodle")] += 1
         if not completions:
             findings.append(one.row.finding("activity_url", NOT_TAKEN, *_why(judged)))
+        findings += [one.row.finding("completed_on", OTHER_DAY, *said) for said in _other_days(one, completions)]
     claims = [Claim(rule=key[0], activity=key[1], completed_on=key[2], rows=count) for key, count in taken.items()]
     return sorted(claims, key=lambda one: (one.completed_on, one.activity, one.rule)), findings
+
+
+def _other_days(one: SignedIn, completions: Sequence[Completion]) -> Iterator[tuple[str, str]]:
+    """Message and hint for each rule whose date is not the sheet's: noon there may be another day where it counts."""
+    for each in completions:
+        if each.completed_on not in (None, day(one.row["completed_on"])):
+            hint = f"leave its `zone` ({each.zone}) out for live days, or read completed_on from the timestamp"
+            yield f"the rule {each.rule} makes {each.completed_on} of this day", hint
 
 
 def _in_force(store: Store, config: Config) -> Ruleset:

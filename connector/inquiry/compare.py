@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
-from connector.config import AnySource, Config, MoodleConfig
+from connector.config import AnySource, Config, InletConfig, MoodleConfig
 from connector.errors import ConfigError
 from connector.learners.moodle_users import actor, course_of, course_url, forms, open_moodle
 from connector.learners.open_dates import hidden_names
@@ -79,8 +79,8 @@ def sources(config: Config, name: str | None) -> list[tuple[AnySource, MoodleCon
     wanted = [source for source in config.sources if name in (None, source.name)]
     found = [(source, source.moodle) for source in wanted if source.moodle]
     if not found:
-        which = f"the source {name}" if name else "no source of config.yaml"
-        message = f"{which} has no `moodle`: there is nothing to compare with"
+        which = f"the source {name} has no `moodle`" if name else "no source of config.yaml has a `moodle`"
+        message = f"{which}: there is nothing to compare with"
         raise ConfigError("config.no_moodle", message, "write `moodle: {site: ..., token: ...}` below a source")
     return found
 
@@ -110,12 +110,36 @@ def compare(
 
 
 def since_of(store: Store, config: Config, source: AnySource, said: date | None) -> datetime | None:
-    """From when on completions are the connector's business: what is said, else the source's own start."""
+    """From when on completions are the connector's business: what is said, else the source's own start.
+
+    None is the beginning. Raises ConfigError where there is no start yet: nobody means all of Moodle's past by silence.
+    """
     if said is not None:
-        return datetime.combine(said, time.min, config.zone_of(config.providers[0], source)).astimezone(UTC)
+        return _midnight(config, source, said)
     with store.reading() as session:
         row = session.get(Source, source.name)
-        return row.start_from if row else None
+        if row and (row.start_from or row.high_water):
+            return row.start_from
+        if isinstance(source, InletConfig):
+            return _first_received(session, source.name) or _nobody_knows(source)
+    if source.start_from == "now":
+        return _nobody_knows(source)
+    return None if source.start_from == "everything" else _midnight(config, source, source.start_from)
+
+
+def _midnight(config: Config, source: AnySource, day: date) -> datetime:
+    return datetime.combine(day, time.min, config.zone_of(config.providers[0], source)).astimezone(UTC)
+
+
+def _first_received(session: Session, source: str) -> datetime | None:
+    mine = select(StatementRow.received_at).where(StatementRow.source_id == source)
+    return session.exec(mine.order_by(col(StatementRow.id)).limit(1)).first()
+
+
+def _nobody_knows(source: AnySource) -> NoReturn:
+    message = f"the source {source.name} has no start yet: nobody knows what was reported before it"
+    hint = "let the daemon read it once, or say from when on: compare --moodle --since 2026-07-01"
+    raise ConfigError("config.no_start", message, hint)
 
 
 def judge(rules: Ruleset, untold: Sequence[Untold]) -> Judgement:

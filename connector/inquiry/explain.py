@@ -13,13 +13,14 @@ from sqlmodel import Session, col, select
 
 from connector.config import Config
 from connector.errors import MappingError
-from connector.inquiry.listing import find_learner, is_number
+from connector.inquiry.listing import counted, find_learner, is_number
 from connector.mapping.conditions import Seen
 from connector.mapping.evaluate import RuleTrace
 from connector.mapping.evaluate import explain as trace
 from connector.mapping.loader import from_texts
 from connector.mapping.stage import defaults_of
 from connector.records import Completion, Frozen, Ignored, Problem
+from connector.store import elsewhere
 from connector.store.session import Store
 from connector.store.states import PARKED, State
 from connector.store.tables import (
@@ -36,10 +37,11 @@ from connector.store.tables import (
     Voided,
 )
 from connector.store.views import as_statement
+from connector.validation import baseline
 
 NEXT = {
     State.HELD: "the gates judge it again",
-    State.READY: "it leaves with its record's next turn, unless the provider's `send` is off",
+    State.READY: "it leaves with its record's next turn",
     State.SENDING: "PARS's answer, or the end of its lease",
     State.IN_DOUBT: "PARS is asked whether it holds the credit; nothing is sent before two negative answers",
     State.EXPORTED: "a receipt of the uploaded file",
@@ -77,10 +79,10 @@ def explain(store: Store, config: Config, what: str) -> list[Line]:
     with store.reading() as session:
         credit = _find_credit(session, what)
         if credit is not None:
-            return list(_credit(session, credit, 0))
+            return list(_credit(session, config, credit, 0))
         learner = find_learner(session, what.removeprefix("learner:"))
         if learner is not None:
-            return list(_learner(session, learner))
+            return list(_learner(session, config, learner))
         return [line for row in _find_statements(session, what) for line in _statement(session, config, row)]
 
 
@@ -94,15 +96,19 @@ def _find_statements(session: Session, what: str) -> list[StatementRow]:
     return list(session.exec(select(StatementRow).where(StatementRow.statement_id == what.lower())).all())
 
 
-def _learner(session: Session, row: LearnerRow) -> Iterator[Line]:
+def _learner(session: Session, config: Config, row: LearnerRow) -> Iterator[Line]:
     keys = session.exec(select(LearnerKey).where(LearnerKey.learner_id == row.id)).all()
     known = "known to a learner source" if row.found else "known to no learner source"
-    yield Line(depth=0, at=_at(row.fetched_at), text=f"learner {row.id}, {known}, {len(keys)} actor key(s)")
+    yield Line(
+        depth=0,
+        at=_at(row.fetched_at),
+        text=f"learner {row.id}, {known}, {counted(len(keys), 'actor key', 'actor keys')}",
+    )
     for field, origin in sorted(row.origins.items()):
         yield Line(depth=1, text=f"{field}: from {origin}")
     for award in session.exec(select(Award).where(Award.learner_id == row.id).order_by(col(Award.id))):
         for credit in session.exec(select(Credit).where(Credit.award_id == award.id).order_by(col(Credit.id))):
-            yield from _credit(session, credit, 1)
+            yield from _credit(session, config, credit, 1)
 
 
 def _statement(session: Session, config: Config, row: StatementRow) -> Iterator[Line]:
@@ -117,7 +123,8 @@ def _statement(session: Session, config: Config, row: StatementRow) -> Iterator[
             depth=1, text=f"re-sent: the same fact as statement {first.statement_id}, and evidence of the same award"
         )
     if row.members:
-        yield Line(depth=1, text=f"said of a group: an outcome for each of its {len(row.members)} known member(s)")
+        members = counted(len(row.members), "known member", "known members")
+        yield Line(depth=1, text=f"said of a group: an outcome for each of its {members}")
     voided = session.exec(select(Voided).where(Voided.statement_id == row.statement_id).limit(1)).first()
     if voided is not None:
         yield Line(depth=1, at=_at(voided.at), text="voided by a later statement")
@@ -126,7 +133,7 @@ def _statement(session: Session, config: Config, row: StatementRow) -> Iterator[
     yield from _rules(session, config, row)
     outcomes = select(EvidenceRow).where(EvidenceRow.statement_pk == row.id).order_by(col(EvidenceRow.id))
     for outcome in session.exec(outcomes):
-        yield from _outcome(session, outcome)
+        yield from _outcome(session, config, outcome)
 
 
 def _rules(session: Session, config: Config, row: StatementRow) -> Iterator[Line]:
@@ -163,7 +170,7 @@ def _saw(seen: Seen) -> str:
     return "" if seen.holds else f" (saw {seen.value})"
 
 
-def _outcome(session: Session, row: EvidenceRow) -> Iterator[Line]:
+def _outcome(session: Session, config: Config, row: EvidenceRow) -> Iterator[Line]:
     if row.outcome == "completion" and row.problem:
         yield Line(depth=1, text=f"warning: {Problem.model_validate(row.problem).message} (lrs.not_typed)")
     standing = "" if row.standing else " (no longer standing: voided)"
@@ -176,7 +183,7 @@ def _outcome(session: Session, row: EvidenceRow) -> Iterator[Line]:
         yield _waits(row)
     if row.award_id is not None:
         for credit in session.exec(select(Credit).where(Credit.award_id == row.award_id).order_by(col(Credit.id))):
-            yield from _credit(session, credit, 2)
+            yield from _credit(session, config, credit, 2)
 
 
 def _waits(row: EvidenceRow) -> Line:
@@ -185,7 +192,7 @@ def _waits(row: EvidenceRow) -> Line:
     return Line(depth=2, at=_at(row.next_at), text="next: its date is open, and Moodle is asked when it was completed")
 
 
-def _credit(session: Session, credit: Credit, depth: int) -> Iterator[Line]:
+def _credit(session: Session, config: Config, credit: Credit, depth: int) -> Iterator[Line]:
     award = session.get_one(Award, credit.award_id)
     amount = f"{credit.amount} x {credit.certification}" if credit.kind != "rems" else credit.certification
     yield Line(depth=depth, text=f"credit {credit.id} {credit.credit_id}")
@@ -200,6 +207,10 @@ def _credit(session: Session, credit: Credit, depth: int) -> Iterator[Line]:
     if credit.wanted == "absent":
         yield Line(depth=depth + 1, text=f"no longer wanted{_because(credit.why_absent)}")
     yield from _words(credit, depth + 1)
+    if credit.reason == elsewhere.CODE:
+        row = baseline.origin(session, credit, award)
+        who = f"{row}, a row of an imported sheet, reports it" if row else "PARS holds it under an id that is not ours"
+        yield Line(depth=depth + 1, text=f"reported elsewhere: {who}")
     for problem in (Problem.model_validate(one) for one in credit.problems):
         kind = "stops it" if problem.holds else "warning"
         yield Line(depth=depth + 1, text=f"{kind}: {problem.message} ({problem.code}; {problem.who} acts)")
@@ -207,7 +218,7 @@ def _credit(session: Session, credit: Credit, depth: int) -> Iterator[Line]:
             yield Line(depth=depth + 2, text=problem.hint)
     for at, text in sorted([*_journal(session, credit), *_events(session, credit)], key=lambda told: told[0]):
         yield Line(depth=depth + 1, at=_at(at), text=text)
-    yield Line(depth=depth + 1, at=_at(credit.next_at), text=f"next: {_next(credit)}")
+    yield Line(depth=depth + 1, at=_at(credit.next_at), text=f"next: {_next(credit)}{_unless_off(config, credit)}")
 
 
 def _earned_by(session: Session, award: Award, depth: int) -> Iterator[Line]:
@@ -216,7 +227,8 @@ def _earned_by(session: Session, award: Award, depth: int) -> Iterator[Line]:
     behind = behind.where(EvidenceRow.award_id == award.id).order_by(col(StatementRow.id)).limit(_MOST_STATEMENTS)
     for statement, outcome in session.exec(behind):
         voided = "" if outcome.standing else ", voided"
-        text = f"earned by statement {statement.statement_id} from {statement.source_id}{voided}"
+        dated = ", its date given by Moodle" if (outcome.completion or {}).get("by_moodle") else ""
+        text = f"earned by statement {statement.statement_id} from {statement.source_id}{dated}{voided}"
         yield Line(depth=depth, at=_at(statement.timestamp), text=text)
     yield Line(depth=depth, text=f"actor: {shown_actor(award.anchor)}")
 
@@ -238,6 +250,8 @@ def _next(credit: Credit) -> str:
     state = State(credit.state)
     if credit.reason == PARKED:
         return "a person looks: three saves drew no readable answer; it is asked about daily and not sent again"
+    if credit.reason == elsewhere.CODE:
+        return "nothing: it is reported"
     if state == State.UNMATCHED and credit.at_pars != "no":
         return "a person decides: PARS holds it under this identity; withdraw and report again, or leave"
     if credit.wanted == "absent" and state in _UNSENT:
@@ -245,6 +259,12 @@ def _next(credit: Credit) -> str:
     if credit.wanted == "absent" and state in _AT_PARS:
         return "it is withdrawn from PARS with the next turn"
     return NEXT[state]
+
+
+def _unless_off(config: Config, credit: Credit) -> str:
+    leaves = credit.state == State.READY or (credit.wanted == "absent" and credit.state in _AT_PARS)
+    off = leaves and any(one.id == credit.provider_id and one.send == "off" for one in config.providers)
+    return "; but nothing leaves: the provider's `send` is off" if off else ""
 
 
 def _words(credit: Credit, depth: int) -> Iterator[Line]:

@@ -74,9 +74,15 @@ def unmatched(store: Store) -> list[Row]:
 
 
 def who_acts(problems: Sequence[Problem]) -> str:
-    """The people named, in a fixed order."""
+    """The people named, in a fixed order; nobody only where there is no other."""
     named = {problem.who for problem in problems if problem.holds}
+    named = named - {Actor.NOBODY} or named
     return ", ".join(who for who in Actor if who in named)
+
+
+def counted(number: int, one: str, more: str) -> str:
+    """`1 course`, `2 courses`."""
+    return f"{number} {one if number == 1 else more}"
 
 
 def is_number(text: str) -> bool:

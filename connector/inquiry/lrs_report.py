@@ -14,6 +14,7 @@ from connector.lrs import quirks
 from connector.lrs.endpoint import Endpoint
 from connector.records import Frozen
 
+_TOO_SHORT = "lrs.later_than_sweep"
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -75,7 +76,8 @@ def sentences(found: Endpoint, source: SourceConfig) -> Iterator[str]:
         yield f"not known (too few statements, or a question refused): {', '.join(unknown)}"
     yield _times(found, source)
     yield "in force: " + ", ".join(f"{one.name} {one.value} ({one.because})" for one in settings(source))
-    yield from _how_late(found, source)
+    if not any(_loses(one) for one in disagreements(found, source)):
+        yield from _how_late(found, source)
     for quirk in quirks.PRODUCTS[source.product]:
         yield f"known of {source.product}: {quirk.says} ({quirk.evidence})"
 
@@ -172,6 +174,11 @@ def _how_late(found: Endpoint, source: SourceConfig) -> Iterator[str]:
         yield "`cursor_field: stored` would find the same and read less: this LRS compares stored"
 
 
+def _loses(one: Disagreement) -> bool:
+    """Then no length of time is found by anything; how far the sweep looks back is itself about such a length."""
+    return one.code != _TOO_SHORT
+
+
 def disagreements(found: Endpoint, source: SourceConfig) -> Iterator[Disagreement]:
     """What must be changed, or statements are missed or the source stops."""
     if found.since_compares == "timestamp" and source.cursor_field == "stored":
@@ -200,7 +207,7 @@ def disagreements(found: Endpoint, source: SourceConfig) -> Iterator[Disagreemen
         )
     if source.cursor_field == "timestamp" and found.latest and found.latest > source.sweep:
         yield Disagreement(
-            code="lrs.later_than_sweep",
+            code=_TOO_SHORT,
             message=f"a statement came {span(found.latest)} after its own timestamp; the sweep looks back "
             f"{span(source.sweep)} only",
             hint="set a longer `sweep`, and read what was missed with `backfill`",

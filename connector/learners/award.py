@@ -175,17 +175,23 @@ def _rems_key(session: Session, opening: Opening) -> bytes:
 def _of_duplicate(
     session: Session, statement: StatementRow, evidence: EvidenceRow, completion: Completion
 ) -> Award | None:
-    """A re-sent statement is evidence of its original's award, whatever its own registration says."""
+    """A re-sent statement is evidence of its original's award, whatever its own registration says; or of the award
+    that the original's other copies opened, if it was voided before it had one."""
     if statement.duplicate_of is None:
         return None
-    original = (
+    award = (
         select(Award)
         .join(EvidenceRow, col(EvidenceRow.award_id) == col(Award.id))
         .where(
-            EvidenceRow.statement_pk == statement.duplicate_of,
             EvidenceRow.actor_key == evidence.actor_key,  # a group's statement has an award for each member
             Award.provider_id == completion.provider,
             Award.activity_id == completion.activity_id,
         )
+        .order_by(col(Award.id))
+        .limit(1)
     )
-    return session.exec(original.order_by(col(Award.id)).limit(1)).first()
+    of_original = award.where(EvidenceRow.statement_pk == statement.duplicate_of)
+    of_copies = award.join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk)).where(
+        StatementRow.duplicate_of == statement.duplicate_of
+    )
+    return session.exec(of_original).first() or session.exec(of_copies).first()

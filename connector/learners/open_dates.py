@@ -5,13 +5,14 @@ Knows no learner and no award. What Moodle cannot say yet waits with its reason;
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import text, update
+from sqlalchemy import ColumnElement, or_, text, update
 from sqlmodel import Session, col, select
 
 from connector.config import Config, MoodleConfig
@@ -20,11 +21,14 @@ from connector.learners.moodle_users import account_of, course_of, forms, number
 from connector.logs import log
 from connector.moodle import CourseCompletion, Moodle, User
 from connector.records import Actor, ActorKey, Completion, Counts, Problem
+from connector.store import poison
 from connector.store.session import Store
 from connector.store.tables import Event, EvidenceRow, StatementRow
 
 BATCH = 200
 SOONEST, LATEST = timedelta(minutes=15), timedelta(hours=6)
+LEEWAY = timedelta(hours=1)
+"""A completion is told when it has happened: what Moodle dates later than its statement is another one."""
 NOT_COMPLETE = "moodle.not_complete"
 NO_RIGHT = "moodle.no_right"
 
@@ -40,13 +44,14 @@ _NO_DATE = {
 
 @dataclass(frozen=True)
 class Waiting:
-    """One completion with an open date; `since` is when its statement came."""
+    """One completion with an open date; `told` is its statement's own time, `since` when it came."""
 
     evidence: int
     source: str
     statement: str
     actor: ActorKey
     object_id: str
+    told: datetime
     since: datetime
 
 
@@ -70,17 +75,27 @@ def fill(store: Store, config: Config, counts: Counts) -> None:
         asking = _Asking(waiting, settings.get(source))
         asking.run()
         with store.writing() as session:
+            if asking.stumbled:
+                poison.note(session, "learners", asking.stumbled, now)
             for row in waiting:
                 if row.evidence in asking.said:
-                    _write(session, row, asking.said[row.evidence], now, counts)
+                    with poison.contained(session, "learners", None, now=now):
+                        _write(session, row, asking.said[row.evidence], now, counts)
+                        continue
+                    session.get_one(EvidenceRow, row.evidence).next_at = now + poison.PAUSE
             if asking.stops:
                 _put_off(session, source, asking.stops, now)
             _tell(session, source, asking.error, now)
 
 
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """Also what would wait longer than anything of ours does: our own clock was ahead when it was written."""
+    return or_(col(EvidenceRow.next_at) <= now, col(EvidenceRow.next_at) > now + LATEST)
+
+
 def _due(store: Store, now: datetime) -> list[Waiting]:
     rows = select(EvidenceRow, StatementRow).join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
-    rows = rows.where(_OPEN, col(EvidenceRow.standing).is_(True), col(EvidenceRow.next_at) <= now)
+    rows = rows.where(_OPEN, col(EvidenceRow.standing).is_(True), _is_due(now))
     rows = rows.with_hint(EvidenceRow, "INDEXED BY ix_evidence_open", "sqlite")
     with store.reading() as session:
         found = session.exec(rows.order_by(col(EvidenceRow.next_at), col(EvidenceRow.id)).limit(BATCH)).all()
@@ -91,6 +106,7 @@ def _due(store: Store, now: datetime) -> list[Waiting]:
             statement=statement.statement_id,
             actor=ActorKey(evidence.actor_key),
             object_id=statement.object_id,
+            told=statement.timestamp or statement.stored or statement.received_at or now,
             since=statement.received_at or now,
         )
         for evidence, statement in found
@@ -107,24 +123,23 @@ class _Asking:
     said: dict[int, Answer] = field(default_factory=dict)
     error: ConnectorError | None = None
     stops: ConnectorError | None = None
+    stumbled: Exception | None = None  # at what nobody has foreseen: the other sources' awards go on
     _known: dict[tuple[int, int], CourseCompletion] = field(default_factory=dict)
     _rosters: dict[int, list[User] | NeedsOperator] = field(default_factory=dict)
     _barred: dict[int, NeedsOperator] = field(default_factory=dict)
 
     def run(self) -> None:
         try:
-            if self.settings is None:
-                raise ConfigError(
-                    "config.no_moodle",
-                    "a rule asks Moodle for its dates, and the source of its statements has no `moodle`",
-                    "write `moodle: {site: ..., token: ...}` below the source, and restart",
-                )
-            with open_moodle(self.settings) as moodle:
-                users = _users(moodle, self.settings, self.waiting)
+            settings = _asked_where(self.settings)
+            with open_moodle(settings) as moodle:
+                users = _users(moodle, settings, self.waiting)
                 for row in self.waiting:
-                    self.said[row.evidence] = self._ask(moodle, self.settings, users, row)
+                    self.said[row.evidence] = self._ask(moodle, settings, users, row)
         except ConnectorError as error:
             self.error = self.stops = error
+        except Exception as unknown:
+            self.stumbled = unknown
+            self.stops = RetryLater(poison.CODE, "the learners room stumbled over what this Moodle answered")
 
     def _ask(
         self, moodle: Moodle, settings: MoodleConfig, users: Mapping[ActorKey, User | None], row: Waiting
@@ -134,7 +149,7 @@ class _Asking:
             return _problem("moodle.no_course", "object", "the statement is not about a course of this Moodle")
         try:
             user = users[row.actor] if row.actor in users else self._on_roster(moodle, settings, course, row.actor)
-            return _in_words(self._completion(moodle, course, user)) if user else _NO_USER
+            return _in_words(self._completion(moodle, course, user), row.told) if user else _NO_USER
         except NeedsOperator as error:
             if error.code != NO_RIGHT:
                 raise
@@ -165,6 +180,16 @@ class _Asking:
         return next((user for user in roster if key in forms(settings, user)), None)
 
 
+def _asked_where(settings: MoodleConfig | None) -> MoodleConfig:
+    if settings is not None:
+        return settings
+    raise ConfigError(
+        "config.no_moodle",
+        "a rule asks Moodle for its dates, and the source of its statements has no `moodle`",
+        "write `moodle: {site: ..., token: ...}` below the source, and restart",
+    )
+
+
 def _roster(moodle: Moodle, course: int) -> list[User] | NeedsOperator:
     """A refusal is remembered like a roster: it is the same for everybody in the course."""
     try:
@@ -193,7 +218,8 @@ def _users(moodle: Moodle, settings: MoodleConfig, waiting: Iterable[Waiting]) -
     mailboxes = {key: key.removeprefix("mbox:") for key in keys if key.startswith("mbox:")}
     answers = moodle.users_by_field("email", mailboxes.values())
     addresses = [user.email.strip().lower() for user in answers]
-    alone = {one: user for one, user in zip(addresses, answers, strict=True) if addresses.count(one) == 1}
+    uses = Counter(addresses)
+    alone = {one: user for one, user in zip(addresses, answers, strict=True) if uses[one] == 1}
     found |= _by_name(mailboxes, alone)
     strangers = (key for key in keys if key.startswith("account:") and account_of(settings, key) is None)
     return found | dict.fromkeys(strangers)
@@ -203,12 +229,15 @@ def _by_name(names: Mapping[ActorKey, str], users: Mapping[str, User]) -> dict[A
     return {key: users[name] for key, name in names.items() if name in users}
 
 
-def _in_words(completion: CourseCompletion) -> Answer:
+def _in_words(completion: CourseCompletion, told: datetime) -> Answer:
     if completion.state == "incomplete":
         return Answer(waits=NOT_COMPLETE)
-    if completion.state == "complete" and completion.at:
-        return Answer(at=completion.at)
-    return _problem("moodle.no_date", "completed_on", f"Moodle cannot say when: {_NO_DATE[completion.state]}")
+    if completion.state != "complete" or not completion.at:
+        return _problem("moodle.no_date", "completed_on", f"Moodle cannot say when: {_NO_DATE[completion.state]}")
+    if completion.at > told + LEEWAY:
+        message = "Moodle knows a later completion than the one that the statement tells"
+        return _problem("moodle.other_completion", "completed_on", message)
+    return Answer(at=completion.at)
 
 
 def _problem(code: str, name: str, message: str) -> Answer:
@@ -264,7 +293,7 @@ def _put_off(session: Session, source: str, error: ConnectorError, now: datetime
     """Nobody else's turn either: one question finds out whether this site answers again."""
     asked_for = timedelta(seconds=error.wait or 0) if isinstance(error, RetryLater) else timedelta(0)
     theirs = select(StatementRow.id).where(StatementRow.source_id == source)
-    due = update(EvidenceRow).where(_OPEN, col(EvidenceRow.standing).is_(True), col(EvidenceRow.next_at) <= now)
+    due = update(EvidenceRow).where(_OPEN, col(EvidenceRow.standing).is_(True), _is_due(now))
     due = due.where(col(EvidenceRow.statement_pk).in_(theirs))
     again = now + max(SOONEST, min(LATEST, asked_for))
     session.execute(due.values(next_at=again, reason=error.code), execution_options={"synchronize_session": False})

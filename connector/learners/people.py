@@ -11,6 +11,7 @@ from sqlmodel import Session, col, or_, select
 from connector.learners.directory import Answers, gives_away, is_same, is_someone_else
 from connector.records import ActorKey, BirthDay, Consent, Found, Learner, LicenceNumber, PersonName
 from connector.store.people import as_learner, newest_consent
+from connector.store.signs import sign
 from connector.store.tables import Award, ConsentRow, EvidenceRow, LearnerFix, LearnerKey, LearnerRow
 
 
@@ -64,6 +65,7 @@ def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -
     own = [one for one in theirs if one in keys or not _is_lost(row, one, found, answers)]
     _update(session, row, answers.about(own), now)
     session.flush()
+    sign(session, row.id)
     after = _as_seen(session, row) if rows else None
     changed = bool(moved) or any(one != after for one in before)
     return Met(row, frozenset(own), changed, frozenset(parted), left)

@@ -17,6 +17,7 @@ from connector.learners import directory, open_dates, people, rems, standing
 from connector.learners.eligibility import NOT_ELIGIBLE, OTHER_PERSON, gate
 from connector.records import Actor, ActorKey, Completion, Counts, Learner, Problem
 from connector.store import poison
+from connector.store.leases import alone
 from connector.store.moves import move
 from connector.store.people import as_learner
 from connector.store.session import Store
@@ -24,6 +25,7 @@ from connector.store.states import State
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow
 from connector.store.unmatched import solved
 
+ROOM = "learners"
 BATCH = 200
 CHANGED = "learner.changed"
 _OPEN = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
@@ -71,13 +73,23 @@ def _join(
     answers = _ask(store, asked, {ActorKey(row.actor_key) for row in waiting})
     opening = awards.Opening(config, datetime.now(UTC))
     with store.writing() as session:
+        alone(session, ROOM)  # two daemons that meet one new learner would open him twice
         changed = _remember_all(session, opening, sorted({ActorKey(row.actor_key) for row in waiting}), answers)
         joined = defaultdict[int, list[EvidenceRow]](list)
-        for row in waiting:
-            _attach_safely(session, opening, session.get_one(EvidenceRow, row.id), changed, joined, counts)
+        for row in _still_waiting(session, waiting):
+            _attach_safely(session, opening, row, changed, joined, counts)
         for award_id, rows in joined.items():  # once a batch: an LMS may tell one completion a thousand times
             _follow_safely(session, opening, award_id, rows, counts)
         _judge_all(session, opening, changed, counts)
+
+
+def _still_waiting(session: Session, waiting: Sequence[EvidenceRow]) -> Sequence[EvidenceRow]:
+    """Those of them that were neither voided nor joined while the directory was asked. Under a lock: what is voided
+    from here on falls with an award, and is followed."""
+    rows = select(EvidenceRow).where(col(EvidenceRow.id).in_([row.id for row in waiting]), _OPEN_EVIDENCE)
+    rows = rows.where(col(EvidenceRow.standing).is_(True), col(EvidenceRow.next_at).is_(None))
+    rows = rows.order_by(col(EvidenceRow.id)).with_for_update().execution_options(populate_existing=True)
+    return session.exec(rows).all()
 
 
 def _ask(store: Store, asked: Sequence[directory.Source], keys: Collection[ActorKey]) -> directory.Answers:
@@ -128,8 +140,6 @@ def _attach_safely(
     counts: Counts,
 ) -> None:
     """A completion that makes us stumble ends as a problem of its own; the others go on."""
-    if row.award_id is not None:
-        return
     with poison.contained(session, "learners", None, now=opening.now):
         learner = people.of_key(session, ActorKey(row.actor_key))
         if learner is None:
@@ -262,6 +272,7 @@ def _refresh(
     answers = _ask(store, asked, keys)
     opening = awards.Opening(config, datetime.now(UTC))
     with store.writing() as session:
+        alone(session, ROOM)
         changed = _remember_all(session, opening, keys, answers)
         for learner_id in learners:  # also whoever lost every key
             session.get_one(LearnerRow, learner_id).fetched_at = opening.now
@@ -277,19 +288,21 @@ def _follow(store: Store, config: Config, counts: Counts) -> None:
         touched = {one for one in session.exec(fallen) if one is not None} | _earned_again(session)
     for award_id in sorted(touched):
         with store.writing() as session:
+            alone(session, ROOM)
             opening = awards.Opening(config, datetime.now(UTC))
             award = session.get_one(Award, award_id)
+            rows = select(EvidenceRow).where(EvidenceRow.award_id == award_id, col(EvidenceRow.standing).is_(False))
+            fallen_now = session.exec(rows.where(EvidenceRow.reason == "")).all()  # what falls meanwhile has its turn
             with poison.contained(session, "learners", None, now=opening.now):
                 counts["voided"] += standing.follow(session, opening, award)
-                _mark(session, award_id, standing.VOIDED)
+                _mark(session, fallen_now, standing.VOIDED)
                 continue
-            _mark(session, award_id, poison.CODE)
+            _mark(session, fallen_now, poison.CODE)
 
 
-def _mark(session: Session, award_id: int, reason: str) -> None:
+def _mark(session: Session, fallen: Sequence[EvidenceRow], reason: str) -> None:
     """Voided evidence is followed once; `check --ledger` shows what could not be."""
-    rows = select(EvidenceRow).where(EvidenceRow.award_id == award_id, col(EvidenceRow.standing).is_(False))
-    for row in session.exec(rows.where(EvidenceRow.reason == "")).all():
+    for row in fallen:
         row.reason = reason
         session.add(row)
 

@@ -27,6 +27,11 @@ CONNECT_SECONDS = 10.0
 ATTEMPTS, PATIENCE_SECONDS = 3, 20.0
 """Only for connections that fail: a hiccup ends here, an outage becomes the source's back-off."""
 
+MOST_STATEMENTS = 50_000
+"""On one page: ten times the largest that can be asked for. Each costs far more memory than its bytes."""
+MOST_ABOUT, MOST_VERSIONS = 256 * 1024, 20
+"""Bytes of the page about the LRS, and versions that are shown of it."""
+
 _MORE = re.compile(r"[^\x00-\x1f\x7f]{1,8192}")
 _EXPIRED = (400, 404, 410)
 
@@ -121,12 +126,13 @@ class LrsClient:
 
     def about(self) -> tuple[str, ...]:
         """The xAPI versions that the LRS names; empty where it has no such page."""
-        answer = self._read(self._endpoint + "about")
         try:
+            answer = self._read(self._endpoint + "about", most=MOST_ABOUT)
             versions = orjson.loads(answer.body)["version"] if answer.status == 200 else []
-        except (orjson.JSONDecodeError, TypeError, KeyError):
+        except (orjson.JSONDecodeError, TypeError, KeyError, TimedOut):
             return ()
-        return tuple(str(version) for version in versions) if isinstance(versions, list) else ()
+        named = (_version(one) for one in versions if isinstance(one, str)) if isinstance(versions, list) else ()
+        return tuple(version for version in named if version)[:MOST_VERSIONS]
 
     def whither(self, more: str) -> Whither:
         """Where a `more` leads: a path, the endpoint's own origin written out, or elsewhere (also: no address)."""
@@ -155,19 +161,23 @@ class LrsClient:
             "where that name is an inner one of the same LRS, `rewrite_more: true`",
         )
 
-    def _read(self, url: str, params: dict[str, str] | None = None) -> HttpAnswer:
+    def _read(self, url: str, params: dict[str, str] | None = None, most: int | None = None) -> HttpAnswer:
         """The answer; after a 401 asked once more, when there is another token to be had."""
-        answer = self._ask(url, params)
-        return self._ask(url, params) if answer.status == 401 and self._login.renew() else answer
+        answer, said = self._ask(url, params, most)
+        if answer.status == 401 and self._login.renew(said):
+            answer, _ = self._ask(url, params, most)
+        return answer
 
-    def _ask(self, url: str, params: dict[str, str] | None) -> HttpAnswer:
+    def _ask(self, url: str, params: dict[str, str] | None, most: int | None) -> tuple[HttpAnswer, str]:
+        """The answer, and the `Authorization` that it answers."""
         for attempt in stamina.retry_context(
             on=_is_hiccup, attempts=ATTEMPTS, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=3.0
         ):
             with attempt:
-                headers = self._headers | {"Authorization": self._login.authorization()}
+                said = self._login.authorization()
+                headers = self._headers | {"Authorization": said}
                 try:
-                    return self._http.read("GET", url, headers=headers, params=params)
+                    return self._http.read("GET", url, headers=headers, params=params, most=most), said
                 except TimedOut as error:
                     raise TimedOut("lrs.timed_out", error.message, "a smaller `page` asks for less") from None
         raise AssertionError  # pragma: no cover - the context either returns or raises
@@ -206,9 +216,11 @@ def _judge(answer: HttpAnswer) -> None:
     if status == 200:
         return
     if status in (429, 503):
-        raise RetryLater("lrs.busy", f"the LRS asks for patience ({status})", wait=answer.retry_after)
+        hint = "it is asked again by itself; a smaller `page` or a longer `every` asks less of it"
+        raise RetryLater("lrs.busy", f"the LRS asks for patience ({status})", hint, wait=answer.retry_after)
     if status >= 500 or status == 408:
-        raise RetryLater("lrs.failing", f"the LRS answers {status}", wait=answer.retry_after)
+        hint = "it is asked again by itself; if it lasts, its own log says what fails"
+        raise RetryLater("lrs.failing", f"the LRS answers {status}", hint, wait=answer.retry_after)
     if status == 407:
         raise proxy_refusal()
     code, message, hint = _WRONG.get(status, _WRONG[0])
@@ -238,8 +250,11 @@ _WRONG: Mapping[int, tuple[str, str, str]] = {
 
 def _page(answer: HttpAnswer) -> Page:
     try:
-        statements, others = slices.split(_json_part(answer))
+        statements, others = slices.split(_json_part(answer), most=MOST_STATEMENTS)
         more = _more(others)
+    except slices.TooManyError:
+        message = f"more than {MOST_STATEMENTS} statements in one answer"
+        raise TimedOut("lrs.timed_out", message, "a smaller `page` asks for less") from None
     except ValueError as where:
         raise RetryLater(
             "lrs.not_statements",
@@ -274,8 +289,8 @@ def _json_part(answer: HttpAnswer) -> bytes:
 
 
 def _version(text: str) -> str:
-    """Empty for what is no version: it is shown to people."""
-    return text.strip() if re.fullmatch(r"\s*[\d.]{1,12}\s*", text, re.ASCII) else ""
+    """Empty for what is no version: it is shown to people, and may come from anybody."""
+    return text.strip() if re.fullmatch(r"\s*\d[\w.+-]{0,19}\s*", text, re.ASCII) else ""
 
 
 def _moment(text: str) -> datetime | None:

@@ -18,12 +18,16 @@ import orjson
 from pydantic import SecretStr
 
 from connector.errors import NeedsOperator, RetryLater
-from connector.http import Http, HttpAnswer
+from connector.http import Http, HttpAnswer, TimedOut
 
 EARLY_SECONDS = 30.0
 """A token is given up this long before it ends, at most a tenth of its life: clocks and requests take time."""
 UNSAID_SECONDS = 300.0
 """The life of a token whose `expires_in` is missing or no number."""
+SHORTEST_SECONDS = 10.0
+"""No token lives shorter, whatever is said of it: one for each question would be an attack on its endpoint."""
+MOST_BYTES = 256 * 1024
+"""A token with all that stands around it."""
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _REFUSALS = (
@@ -37,8 +41,8 @@ class Login(Protocol):
 
     def authorization(self) -> str: ...
 
-    def renew(self) -> bool:
-        """True when it is worth asking once more after a 401: the next `authorization` will be another one."""
+    def renew(self, refused: str, /) -> bool:
+        """True when it is worth asking once more after a 401: the next `authorization` will be another than this."""
         ...
 
 
@@ -52,7 +56,7 @@ class Basic:
     def authorization(self) -> str:
         return _basic(self.user, self.password.get_secret_value())
 
-    def renew(self) -> bool:
+    def renew(self, _refused: str, /) -> bool:
         return False
 
 
@@ -82,9 +86,10 @@ class ClientCredentials:
                 self._until = asked + life - min(EARLY_SECONDS, life / 10)
             return f"Bearer {self._token}"
 
-    def renew(self) -> bool:
+    def renew(self, refused: str, /) -> bool:
         with self._lock:
-            self._token = ""
+            if refused == f"Bearer {self._token}":  # or else another thread has a new one already
+                self._token = ""
         return True
 
     def _ask(self) -> tuple[str, float]:
@@ -97,7 +102,12 @@ class ClientCredentials:
         }
         form = {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
         with self.open_http() as http:
-            answer = http.read("POST", self.token_url, headers=headers, body=urlencode(form).encode())
+            try:
+                answer = http.read(
+                    "POST", self.token_url, headers=headers, body=urlencode(form).encode(), most=MOST_BYTES
+                )
+            except TimedOut as error:  # not the LRS's: a smaller `page` would not help
+                raise RetryLater("lrs.token_timed_out", f"the token endpoint: {error.message}") from None
         return _granted(answer)
 
 
@@ -151,7 +161,7 @@ def _document(answer: HttpAnswer) -> dict[str, Any]:
 def _life(said: Any) -> float:
     """Seconds; some endpoints write the number as a text."""
     try:
-        life = float(said)
+        life = 0.0 if isinstance(said, bool) else float(said)
     except (TypeError, ValueError):
         return UNSAID_SECONDS
-    return life if 0 < life < float("inf") else UNSAID_SECONDS
+    return max(life, SHORTEST_SECONDS) if 0 < life < float("inf") else UNSAID_SECONDS

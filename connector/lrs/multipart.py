@@ -6,6 +6,7 @@ Attachments are any bytes at all; line ends may be LF alone, and words may stand
 from __future__ import annotations
 
 import re
+from collections import deque
 from email.message import Message
 
 _HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
@@ -15,10 +16,12 @@ def first_part(body: bytes, content_type: str) -> bytes:
     """The bytes of the first part; ValueError unless the last boundary is there: what was cut off is no answer."""
     boundary = _boundary(content_type)
     delimiter = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\r?\n|\Z)")
-    marks = list(delimiter.finditer(body))
-    if len(marks) < 2 or not marks[-1][1] or marks[0][1]:
+    marks = delimiter.finditer(body)  # never all at once: a body of boundaries would fill the memory
+    first, second = next(marks, None), next(marks, None)
+    last = deque(marks, maxlen=1)
+    if not first or not second or not (last[0] if last else second)[1] or first[1]:
         raise ValueError("a multipart answer without its last boundary")
-    part = body[marks[0].end() : marks[1].start()]
+    part = body[first.end() : second.start()]
     head = _HEAD_ENDS.search(part)
     if not head:
         raise ValueError("a part without the empty line before its document")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 import tincan
 
 COMPLETED = "http://adlnet.gov/expapi/verbs/completed"
@@ -45,6 +46,13 @@ def completion(
     } | ({"result": dict(result)} if result else {})
     text: str = tincan.Statement(written).to_json()
     return text.encode()
+
+
+def again(raw: bytes, serial: int) -> bytes:
+    """One of our statements under another id: what was taken back is told once more, and a taken id stays taken."""
+    document = orjson.loads(raw)
+    document["id"] = str(uuid.uuid5(_OURS, f"again\n{document['id']}\n{serial}"))
+    return orjson.dumps(document)
 
 
 def voiding(target: str, *, stored: datetime) -> bytes:

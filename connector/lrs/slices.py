@@ -7,15 +7,18 @@ statement can be tried by itself and be kept exactly as it came.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+MOST_MEMBERS = 100
+"""Beside the statements: a StatementResult has one."""
 LEVELS = 64
 """Nesting that a statement may have. Real ones have about ten; much deeper ones would exhaust later readers."""
 
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _SCALAR = rb'[^\s"\[\]{},:]++'
 _SPACE = re.compile(rb"[ \t\r\n]*+")
-# The last quote may be missing: a string that was cut off is one token, and is not tried again from each quote inside.
-_TOKEN = re.compile(_STRING + rb"?|[\[\]{}]", re.DOTALL)
+# One bracket with all that stands before it: a walk costs a step for each bracket, and none for a string.
+_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+([\[\]{}])", re.DOTALL)
 
 
 def _nested(levels: int) -> bytes:
@@ -34,8 +37,15 @@ class UnreadablePageError(ValueError):
     """Not a JSON object with an array of statements; says where, never what stood there."""
 
 
-def split(page: bytes) -> tuple[list[bytes], dict[bytes, bytes]]:
-    """The statements of a StatementResult as slices of the page, and its other members, unparsed."""
+class TooManyError(ValueError):
+    """More statements than were to be cut: each slice costs more memory than the three bytes of an empty one."""
+
+
+def split(page: bytes, *, most: int | None = None) -> tuple[list[bytes], dict[bytes, bytes]]:
+    """The statements of a StatementResult as slices of the page, and its other members, unparsed.
+
+    TooManyError for more than `most` statements.
+    """
     statements: list[bytes] | None = None
     others: dict[bytes, bytes] = {}
     at = _open(page, _skip(page, 0), b"{", b"}")
@@ -44,10 +54,14 @@ def split(page: bytes) -> tuple[list[bytes], dict[bytes, bytes]]:
         key = page[at:key_end]
         value = _skip(page, _expect(page, _skip(page, key_end), b":"))
         if key == b'"statements"':
-            statements, end = elements(page, value)
+            statements, end = elements(page, value, most=most)
+            if most is not None and len(statements) > most:
+                raise TooManyError
         else:
             end = _end(page, value)
             others[key] = page[value:end]
+            if len(others) > MOST_MEMBERS:
+                raise UnreadablePageError(f"byte {end}: more than {MOST_MEMBERS} members")
         at = _separated(page, end, b"}")
     if statements is None or _skip(page, at + 1) != len(page):
         raise UnreadablePageError("no array of statements, or more than one document")
@@ -82,16 +96,16 @@ def too_deep(value: bytes) -> bool:
     """True when the value nests deeper than LEVELS; costs next to nothing for a value with few brackets."""
     if value.count(b"{") + value.count(b"[") <= LEVELS:
         return False
+    return any(depth > LEVELS for _, depth in _brackets(value))
+
+
+def _brackets(document: bytes, at: int = 0) -> Iterator[tuple[int, int]]:
+    """The place after each bracket and the depth there; a string that was cut off is the end."""
     depth = 0
-    for token in _TOKEN.finditer(value):
-        depth += _step(token[0])
-        if depth > LEVELS:
-            return True
-    return False
-
-
-def _step(token: bytes) -> int:
-    return 1 if token in b"[{" else -1 if token in b"]}" else 0
+    while match := _BRACKET.match(document, at):
+        depth += 1 if match[1] in b"[{" else -1
+        at = match.end()
+        yield at, depth
 
 
 def _skip(document: bytes, at: int) -> int:
@@ -129,11 +143,9 @@ def _end(document: bytes, start: int) -> int:
     match = _SHALLOW.match(document, start)
     if match:
         return match.end()
-    depth = 0
-    for token in _TOKEN.finditer(document, _expect_bracket(document, start)):
-        depth += _step(token[0])
+    for end, depth in _brackets(document, _expect_bracket(document, start)):
         if depth == 0:
-            return token.end()
+            return end
     raise UnreadablePageError(f"byte {start}: a value without an end")
 
 

@@ -12,19 +12,20 @@ from pathlib import Path
 from connector import yamlfile
 from connector.errors import ConfigError, MappingError
 from connector.findings import Finding, did_you_mean
-from connector.mapping.rule_checks import check_file, check_names, check_overlaps, pinned
+from connector.mapping.rule_checks import check_file, check_names, check_overlaps, check_per, pinned
 from connector.mapping.rules import MappingFile, Rule
 from connector.yamlfile import Document
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What rules leave to config.yaml: each provider's zone by ACCME id, each source's by its id where it has one, and
-    whether any source has a Moodle that can be asked."""
+    """What rules leave to config.yaml: each provider's zone by ACCME id, each source's by its id where it has one,
+    whether any source has a Moodle that can be asked, and whether every source's registrations are mere sessions."""
 
     providers: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     moodle: bool = True
+    sessions: bool = False
 
     def provider_of(self, rule: Rule) -> str:
         """The rule's provider or the only one there is; without any configuration what the rule says."""
@@ -135,7 +136,8 @@ def _compile(
         findings.extend(check_file(document, file))
         findings.extend(_unknown_providers(document, file, defaults))
         findings.extend(() if defaults.moodle else _nobody_to_ask(document, file))
-    findings.extend([*check_names(files), *check_overlaps(files)])
+        findings.extend(_only_sessions(document, file) if defaults.sessions else ())
+    findings.extend([*check_names(files), *check_per(files, defaults.provider_of), *check_overlaps(files)])
     rules = tuple(
         ActiveRule(document.name, rule, rule.hash, defaults.provider_of(rule))
         for document, file in files
@@ -161,3 +163,13 @@ def _nobody_to_ask(document: Document, file: MappingFile) -> Iterable[Finding]:
             where = document.where(("rules", place, "completed_on"), key=True)
             hint = "write `moodle: {site: ..., token: ...}` below the source"
             yield document.finding("config.no_moodle", where, message, hint, "warning")
+
+
+def _only_sessions(document: Document, file: MappingFile) -> Iterable[Finding]:
+    """A warning: a completion that is sent again has another session, and is another award."""
+    for place, rule in enumerate(file.rules):
+        if rule.per == "registration":
+            message = f"the rule `{rule.name}` counts registrations, and every source's are sessions of the server"
+            where = document.where(("rules", place, "per"), key=True)
+            hint = "write `per: activity`, `date` or `session`"
+            yield document.finding("mapping.per_session", where, message, hint, "warning")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any, Final, Literal
 
@@ -80,6 +80,21 @@ def check_names(documents: list[tuple[Document, MappingFile]]) -> Iterator[Findi
             if first.setdefault(rule.name, where) != where:
                 message = f"the name `{rule.name}` is already used at {first[rule.name]}"
                 yield document.finding("mapping.duplicate_rule", document.where(loc), message, "rename one of them")
+
+
+def check_per(documents: list[tuple[Document, MappingFile]], provider_of: Callable[[Rule], str]) -> Iterator[Finding]:
+    """Rules of one activity must agree what is earned once: else a learner earns it by each of them."""
+    first: dict[tuple[str, str], Rule] = {}
+    for document, file in documents:
+        for place, rule in enumerate(file.rules):
+            other = first.setdefault((provider_of(rule), rule.activity), rule)
+            if other.per != rule.per:
+                message = (
+                    f"the rules `{other.name}` (per: {other.per}) and `{rule.name}` (per: {rule.per}) report one "
+                    f"activity: a learner would earn its credit by each of them"
+                )
+                where = document.where(("rules", place, "per"))
+                yield document.finding("mapping.per_differs", where, message, "write the same `per` in both")
 
 
 def check_overlaps(documents: list[tuple[Document, MappingFile]]) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ def defaults_of(config: Config) -> Defaults:
         providers={provider.id: provider.zone for provider in config.providers},
         sources={source.name: source.zone for source in config.sources if source.zone},
         moodle=any(source.moodle for source in config.sources),
+        sessions=all(source.registration == "session" or source.moodle for source in config.sources),
     )
 
 

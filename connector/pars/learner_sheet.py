@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from itertools import count
 from pathlib import Path
 from typing import Final, Literal
 
 from connector.errors import ConfigError
 from connector.findings import Finding
 from connector.pars import identifiers, vocabulary
-from connector.pars.identity import Person, Relation, relation
+from connector.pars.identity import Person, Relation, relation, signs
+from connector.pars.names import divide
 from connector.pars.wire import Guess, Words
 from connector.records import Frozen
 from connector.sheets import Sheet, SheetRow, read_sheet
@@ -75,31 +77,55 @@ class Report(Frozen):
     person: Person
 
 
+class Recall(Frozen):
+    """A row that says that PARS does not hold a report: to be deleted, or rejected by its status."""
+
+    report: Report
+    any_kind: bool = False  # it names neither CME nor a board
+
+    def takes(self, one: Report) -> bool:
+        mine = self.report
+        same_thing = (mine.activity_id, mine.completed_on) == (one.activity_id, one.completed_on)
+        same_kind = self.any_kind or (mine.kind, mine.board) == (one.kind, one.board)
+        return same_thing and same_kind and relation(mine.person, one.person) is Relation.SAME
+
+
 @dataclass
 class Reports:
-    """What a sheet says: reports that stand, and the lines of rows that report nothing."""
+    """What a sheet says: reports that stand, what it takes back, and the lines of rows that report nothing."""
 
-    by_day: dict[tuple[str, date], list[Report]] = field(default_factory=lambda: defaultdict(list))
+    recalls: list[Recall] = field(default_factory=list)
     not_held: list[int] = field(default_factory=list)  # PARS's status says so
     nothing: list[int] = field(default_factory=list)  # neither CME nor a board: REMS alone
     taken_back: list[int] = field(default_factory=list)  # rows to delete that found what they delete
     deletes_nothing: list[int] = field(default_factory=list)
     ignored: tuple[str, ...] = ()
+    _rows: dict[int, Report] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
+    _by_sign: dict[tuple[str, date, str], set[int]] = field(default_factory=lambda: defaultdict(set))
 
     @property
     def standing(self) -> list[Report]:
-        return sorted((one for same in self.by_day.values() for one in same), key=lambda one: one.line)
+        return list(self._rows.values())
 
     def add(self, rows: list[Report]) -> None:
         for row in rows:
-            self.by_day[row.activity_id, row.completed_on].append(row)
+            number = next(self._numbers)
+            self._rows[number] = row
+            for sign in signs(row.person):
+                self._by_sign[row.activity_id, row.completed_on, sign].add(number)
 
-    def take_back(self, row: Report, *, any_kind: bool) -> bool:
+    def take_back(self, recall: Recall) -> bool:
         """Take out what earlier rows reported of this person; False when there was nothing."""
-        same = self.by_day[row.activity_id, row.completed_on]
-        left = [one for one in same if not _deletes(row, one, any_kind=any_kind)]
-        self.by_day[row.activity_id, row.completed_on] = left
-        return len(left) < len(same)
+        row = recall.report
+        near = {
+            number for sign in signs(row.person)
+            for number in self._by_sign[row.activity_id, row.completed_on, sign] & self._rows.keys()
+        }  # fmt: skip
+        taken = [number for number in near if recall.takes(self._rows[number])]
+        for number in taken:
+            del self._rows[number]
+        return bool(taken)
 
 
 def read(path: Path, *, today: date, sheet: str = "") -> Reports:
@@ -139,16 +165,19 @@ class _Row:
 
     def into(self, reports: Reports) -> None:
         line = self._row.line
-        if not self._held():
-            reports.not_held.append(line)
-            return
-        action, kinds = self._action(), list(self._certifications())
+        held, action, kinds = self._held(), self._action(), list(self._certifications())
         rows = self._reports(kinds or [("cme", "")])
-        if self.findings:
+        recalls = [Recall(report=row, any_kind=not kinds) for row in rows]
+        if not held:
+            self.findings.clear()  # PARS has refused worse: a cell of it that cannot be read takes nothing back
+            reports.not_held.append(line)
+            reports.recalls += recalls
+        elif self.findings:
             return
-        if action == _DELETE:
-            found = [reports.take_back(row, any_kind=not kinds) for row in rows]
+        elif action == _DELETE:
+            found = [reports.take_back(one) for one in recalls]
             (reports.taken_back if any(found) else reports.deletes_nothing).append(line)
+            reports.recalls += recalls
         elif kinds:
             reports.add(rows)
         else:
@@ -244,14 +273,10 @@ class _Row:
         return person
 
     def _names(self) -> tuple[str, str]:
-        """`Family, Given` is divided at the comma, anything else before its last word."""
+        """In two columns, or in one."""
         if self._row["given_name"] or self._row["family_name"]:
             return self._row["given_name"], self._row["family_name"]
-        family, comma, given = self._row["name"].partition(",")
-        if comma:
-            return given.strip(), family.strip()
-        given, _, family = self._row["name"].rpartition(" ")
-        return given.strip(), family
+        return divide(self._row["name"])
 
     def _birth_day(self) -> str:
         text = self._row["birth_day"]
@@ -302,9 +327,3 @@ def _board(text: str) -> str:
     wanted = " ".join(text.casefold().split())
     boards = vocabulary.BOARDS.items()
     return next((code for code, board in boards if wanted in (code.casefold(), board.name.casefold())), "")
-
-
-def _deletes(row: Report, one: Report, *, any_kind: bool) -> bool:
-    same_thing = (row.activity_id, row.completed_on) == (one.activity_id, one.completed_on)
-    same_kind = any_kind or (row.kind, row.board) == (one.kind, one.board)
-    return same_thing and same_kind and relation(row.person, one.person) is Relation.SAME

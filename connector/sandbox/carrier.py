@@ -80,7 +80,10 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, application: Application, switches: Switches, clock: Clock, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        try:
+            super().__init__(("127.0.0.1", port), _Handler)
+        except OSError as error:
+            raise OSError(error.errno, f"port {port}: {error.strerror}") from None
         self.application = application
         self.switches = switches
         self.clock = clock

@@ -32,8 +32,14 @@ MOST_DIGITS = 10**15
 _OLE = b"\xd0\xcf\x11\xe0"  # the container of .xls, and of a workbook behind a password
 _PASSWORD = "EncryptedPackage".encode("utf-16-le")
 _CHUNK = 1 << 20
+_ENTITIES = tuple(
+    word.encode(spelling)
+    for word in ("<!DOCTYPE", "<!ENTITY")
+    for spelling in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+)
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]{0,200}?ref=\"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})\"")
 _OVERLAP = 300  # bytes that two chunks share, so that no element is cut in two
+_AGAIN = "open it in Excel, look whether every row is there, and save it"
 _SAVE = "open it in Excel and save it as .xlsx, without a password"
 
 Merged = list[tuple[range, range]]
@@ -76,11 +82,10 @@ def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
     parts = archive.infolist()
     if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
         raise refused(path, 0, "config.sheet", f"unpacked, the workbook is larger than {MOST_UNPACKED} bytes")
-    for part in parts:
-        if part.filename.endswith((".xml", ".rels")):
-            with archive.open(part) as content:
-                if any(b"<!DOCTYPE" in chunk or b"<!ENTITY" in chunk for chunk in _chunks(content)):
-                    raise refused(path, 0, "config.sheet", "the workbook declares XML entities, which no Excel does")
+    for part in parts:  # all of them: which one is a sheet, another part says
+        with archive.open(part) as content:
+            if any(word in chunk for chunk in _chunks(content) for word in _ENTITIES):
+                raise refused(path, 0, "config.sheet", "the workbook declares XML entities, which no Excel does")
 
 
 def _chunks(content: IO[bytes]) -> Iterator[bytes]:
@@ -136,20 +141,46 @@ def _lines(path: Path, worksheet: Any) -> Iterator[Line]:
     merged = _merged(worksheet)
     if len(merged) > MOST_MERGED:
         raise refused(path, 0, "config.sheet", f"more than {MOST_MERGED} groups of merged cells", "unmerge them")
-    worksheet.reset_dimensions()
-    for number, cells in enumerate(worksheet.iter_rows(max_col=MOST_COLUMNS), start=1):
+    last = 0
+    for number, cells in _parsed(worksheet):
         if number > MOST_ROWS:
             raise refused(path, number, "config.sheet", f"the sheet has more than {MOST_ROWS} rows")
-        line = Line(number, [])
-        for place, cell in enumerate(cells, start=1):
-            if cell.value is not None:
-                line.cells.extend([""] * (place - len(line.cells)))
-                line.cells[place - 1], fault = _text(cell.value, cell.data_type)
-                if fault:
-                    line.faults[place] = fault
+        if number <= last or any(cell["row"] != number for cell in cells):
+            raise refused(path, number, "config.sheet", "the sheet's rows are out of order", _AGAIN)
+        last, line = number, _line(path, number, cells)
         if line.faults or any(text.strip() for text in line.cells):
             line.faults.update(_in_merged(merged, number))
             yield line
+
+
+def _parsed(worksheet: Any) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """The rows as they stand in the file: `iter_rows` passes over one whose number goes back, and says nothing."""
+    from openpyxl.worksheet._reader import WorkSheetParser
+
+    book = worksheet.parent
+    with worksheet._get_source() as source:  # noqa: SLF001 - as openpyxl itself reads it
+        yield from WorkSheetParser(
+            source,
+            worksheet._shared_strings,  # noqa: SLF001
+            epoch=book.epoch,
+            date_formats=book._date_formats,  # noqa: SLF001
+            timedelta_formats=book._timedelta_formats,  # noqa: SLF001
+        ).parse()
+
+
+def _line(path: Path, number: int, cells: Iterable[dict[str, Any]]) -> Line:
+    line, seen = Line(number, []), set[int]()
+    for cell in cells:
+        place, value = cell["column"], cell["value"]
+        if place in seen:
+            raise refused(path, number, "config.sheet", "a cell of the sheet stands there twice", _AGAIN)
+        seen.add(place)
+        if value is not None and place <= MOST_COLUMNS:
+            line.cells.extend([""] * (place - len(line.cells)))
+            line.cells[place - 1], fault = _text(value, cell["data_type"])
+            if fault:
+                line.faults[place] = fault
+    return line
 
 
 def _text(value: Any, kind: str) -> tuple[str, str]:

@@ -13,14 +13,22 @@ from sqlalchemy import text, update
 from sqlmodel import Session, col
 
 from connector.errors import ConnectorError, NeedsOperator, RetryLater
+from connector.http import LONGEST_RETRY_AFTER
 from connector.logs import log
 from connector.store.session import Store
 from connector.store.tables import Channel, Event, EvidenceRow, Source
 
+LONGEST_PAUSE = timedelta(seconds=LONGEST_RETRY_AFTER)
+
+
+def is_due(at: datetime | None, now: datetime, longest: timedelta = LONGEST_PAUSE) -> bool:
+    """True when that moment has come, and when no pause of ours can have set it: our own clock was ahead then."""
+    return at is None or not now < at <= now + longest
+
 
 def is_closed(row: Channel | Source, now: datetime) -> bool:
     """True when work may flow, or when it is time for the probe."""
-    return row.circuit == "closed" or row.next_at is None or row.next_at <= now
+    return row.circuit == "closed" or is_due(row.next_at, now)
 
 
 def stop(
@@ -80,9 +88,9 @@ def back_off(attempt: int, first: timedelta, most: timedelta) -> timedelta:
 
 
 def _pause(error: ConnectorError, failures: int, first: timedelta, most: timedelta) -> timedelta:
-    """Never less than Retry-After asks for; and a `Retry-After: 0` is no reason to knock without a pause."""
+    """Not less than Retry-After asks for, a day at most; and a `Retry-After: 0` is no reason to knock without pause."""
     asked_for = error.wait if isinstance(error, RetryLater) and error.wait is not None else 0
-    return max(timedelta(seconds=asked_for), back_off(failures, first, most))
+    return min(max(timedelta(seconds=asked_for), back_off(failures, first, most)), LONGEST_PAUSE)
 
 
 def _subject(row: Channel | Source) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import time
+import zlib
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import IO, Protocol, Self
 
 from sqlalchemy import Connection, text
+from sqlmodel import Session
 
 from connector.errors import NeedsOperator
 from connector.store.session import Store, unwritable
@@ -102,6 +104,16 @@ def _own_connection(store: Store) -> Connection:
         connection = store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()
         return connection
+
+
+def alone(session: Session, room: str) -> None:
+    """Wait until no other process works in this room, and keep them out until the transaction ends.
+
+    On SQLite whoever writes is alone anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        question = text("SELECT pg_advisory_xact_lock(:key)")
+        session.execute(question, {"key": zlib.crc32(room.encode())})
 
 
 class Leased(Protocol):

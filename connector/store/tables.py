@@ -180,6 +180,15 @@ class LearnerKey(SQLModel, table=True):
     origin: str
 
 
+class LearnerSign(SQLModel, table=True):
+    """What finds a learner by the person of a sheet (`pars.identity.signs`)."""
+
+    __tablename__ = "learner_sign"
+
+    sign: str = Field(primary_key=True, repr=False)
+    learner_id: int = Field(primary_key=True, foreign_key="learner.id", index=True)
+
+
 class LearnerFix(SQLModel, table=True):
     """A correction by a person; it holds until the source's own value changes."""
 
@@ -358,6 +367,15 @@ class Reported(SQLModel, table=True):
     imported_at: datetime | None = _when()
 
     __table_args__ = (Index("ix_reported_activity", "provider_id", "activity_id"),)
+
+
+class ReportedSign(SQLModel, table=True):
+    """What finds a row of a baseline by the person it names (`pars.identity.signs`)."""
+
+    __tablename__ = "reported_sign"
+
+    sign: str = Field(primary_key=True, repr=False)
+    reported_id: int = Field(primary_key=True, foreign_key="reported.id", index=True)
 
 
 class Release(SQLModel, table=True):

@@ -1,42 +1,52 @@
-"""What a baseline says of credits that are judged: what was reported elsewhere closes, what may have been is said."""
+"""What a baseline says of credits that are judged: what was reported elsewhere closes, what may have been is said.
+
+A credit costs the same however large the baseline is: only the rows and the awards of people like its learner are read.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
 
 from sqlmodel import Session, col, or_, select
 
-from connector.pars.identity import Person
+from connector.pars.identity import Person, signs
 from connector.records import Problem
 from connector.store import elsewhere
 from connector.store.moves import move
+from connector.store.signs import of_signs, people
 from connector.store.states import State
-from connector.store.tables import Award, Credit, LearnerFix, LearnerRow, Reported
+from connector.store.tables import Award, Credit, Reported, ReportedSign
 from connector.store.unmatched import solved
-from connector.validation.baseline_match import SURE, Earned, Match, Row, keys, match
+from connector.validation.baseline_match import SURE, Earned, Match, Row, match
 
 Kind = tuple[str, str]
 """`cme` or `moc`, and the board."""
 
-Rows = dict[Kind, list[Row]]
-Found = dict[tuple[int, str, str], list[Match]]
-"""What was found of an award's certification, by the award's number, kind and board."""
-
 _CACHE = "baseline"
 
 
-def closed(session: Session, credit: Credit, award: Award, *, now: datetime) -> bool:
-    """Close a credit that is not sent because the baseline has it; the import has told a person already."""
-    if not any(one.how in SURE for one in _of(session, credit, award)):
+def closed(session: Session, credit: Credit, award: Award, *, now: datetime, by: str = "validation") -> bool:
+    """Close a credit that is not sent because the baseline has it; the import has told a person already.
+
+    Never one of an award that we have reported before: what the sheet has is our own report then.
+    """
+    if not is_reported(session, credit, award) or _was_ours(session, credit):
         return False
     credit.at_pars, credit.problems = "no", []
-    move(session, credit, State.CLOSED, now=now, code=elsewhere.CODE, by="validation")
+    move(session, credit, State.CLOSED, now=now, code=elsewhere.CODE, by=by)
     solved(session, credit, award, now=now)
     return True
+
+
+def is_reported(session: Session, credit: Credit, award: Award) -> bool:
+    return any(one.how in SURE for one in _of(session, credit, award))
+
+
+def origin(session: Session, credit: Credit, award: Award) -> str:
+    """File and line of the row that reports it; empty where none does."""
+    return next((one.row.origin for one in _of(session, credit, award) if one.how in SURE), "")
 
 
 def check(session: Session, credit: Credit, award: Award) -> list[Problem]:
@@ -47,99 +57,91 @@ def check(session: Session, credit: Credit, award: Award) -> list[Problem]:
             code="credit.perhaps_reported",
             field="identity",
             message=f"a row of the imported sheets may be this very credit ({one.row.origin}: {one.how})",
-            hint="compare it with PARS; correct the row or the learner's id, and import the sheet again",
+            hint="compare it with PARS; correct the learner, or the row, and import the sheet again",
             holds=False,
         )
         for one in unsure[:1]
     ]
 
 
-@dataclass
-class _Activity:
-    """The rows of one activity, read once a transaction; its awards only when one of the rows may matter."""
+def reached_pars(state: str, at_pars: str) -> bool:
+    """Has PARS held this credit of ours, ever?"""
+    return at_pars == "yes" or state == State.WITHDRAWN
 
-    rows: Rows
-    people: frozenset[object]
-    found: Found | None = None
+
+def _was_ours(session: Session, credit: Credit) -> bool:
+    mine = select(Credit.state, Credit.at_pars).where(Credit.award_id == credit.award_id)
+    same = mine.where(Credit.kind == credit.kind, Credit.board == credit.board)
+    return any(reached_pars(state, at_pars) for state, at_pars in session.exec(same))
 
 
 def _of(session: Session, credit: Credit, award: Award) -> list[Match]:
-    activities: dict[tuple[str, str], _Activity] = session.info.setdefault(_CACHE, {})
-    name = (award.provider_id, award.activity_id)
-    if name not in activities:
-        rows = _rows(session, *name)
-        activities[name] = _Activity(
-            rows, frozenset(key for same in rows.values() for row in same for key in keys(row.person))
-        )
-    one = activities[name]
-    if not one.rows or one.people.isdisjoint(keys(_people(session, {award.learner_id})[award.learner_id])):
+    """Read once a transaction."""
+    known: dict[tuple[int, str, str], list[Match]] = session.info.setdefault(_CACHE, {})
+    name = (award.id, credit.kind, credit.board)
+    if name not in known:
+        known[name] = _found(session, award, (credit.kind, credit.board))
+    return known[name]
+
+
+def _found(session: Session, award: Award, kind: Kind) -> list[Match]:
+    place = (award.provider_id, award.activity_id)
+    rows = _rows_of(session, place, kind, people(session, {award.learner_id})[award.learner_id])
+    if not rows:
         return []
-    if one.found is None:
-        one.found = _found(session, *name, one.rows)
-    return one.found.get((award.id, credit.kind, credit.board), [])
+    like = of_signs(session, {sign for row in rows for sign in signs(row.person)})
+    awards = earned(session, place, {award.learner_id, *like})
+    return [one for one in match(rows, awards.get(kind, [])) if one.award.key == award.id]
 
 
-def found(session: Session, provider_id: str, activity_id: str) -> Found:
-    """Everything that the rows of one activity and its awards have to do with each other."""
-    return _found(session, provider_id, activity_id, _rows(session, provider_id, activity_id))
+def _rows_of(session: Session, place: tuple[str, str], kind: Kind, person: Person) -> list[Row]:
+    """By their signs first: a planner that began with the activity would walk through the whole baseline."""
+    signed = select(ReportedSign.reported_id).where(col(ReportedSign.sign).in_(sorted(signs(person)))).distinct()
+    numbers = session.exec(signed).all()
+    rows = (
+        session.exec(select(Reported).where(col(Reported.id).in_(numbers)).order_by(col(Reported.id)))
+        if numbers
+        else ()
+    )
+    return [
+        as_row(one) for one in rows if (one.provider_id, one.activity_id) == place and (one.kind, one.board) == kind
+    ]
 
 
-def _found(session: Session, provider_id: str, activity_id: str, rows: Rows) -> Found:
-    awards = _awards(session, provider_id, activity_id) if rows else {}
-    matches: Found = defaultdict(list)
-    for kind, reported in rows.items():
-        for one in match(reported, awards.get(kind, [])):
-            matches[one.award.key, *kind].append(one)
-    return dict(matches)
+def as_row(one: Reported) -> Row:
+    person = Person(given_name=one.given_name, family_name=one.family_name, birth_day=one.birth_day, ids=dict(one.ids))
+    return Row(one.id, one.origin, one.completed_on, person)
 
 
-def _rows(session: Session, provider_id: str, activity_id: str) -> Rows:
-    wanted = select(Reported).where(Reported.provider_id == provider_id, Reported.activity_id == activity_id)
-    rows: dict[Kind, list[Row]] = defaultdict(list)
-    for one in session.exec(wanted.order_by(col(Reported.id))):
-        person = Person(
-            given_name=one.given_name, family_name=one.family_name, birth_day=one.birth_day, ids=dict(one.ids)
-        )
-        rows[one.kind, one.board].append(Row(one.id, one.origin, one.completed_on, person))
-    return rows
-
-
-def _awards(session: Session, provider_id: str, activity_id: str) -> dict[Kind, list[Earned]]:
-    """Awards with a credit that may yet be sent, was sent, or was closed by a baseline before."""
+def earned(
+    session: Session, place: tuple[str, str], learners: Collection[int] | None = None
+) -> dict[Kind, list[Earned]]:
+    """Awards with a credit that may yet be sent, was sent, or was closed by a baseline before; of all, or of these."""
     told = (col(Credit.state) != State.CLOSED) | (Credit.reason == elsewhere.CODE)
-    mine = select(Award).where(Award.provider_id == provider_id, Award.activity_id == activity_id)
-    by_number = {award.id: award for award in session.exec(mine)}
-    wanted = select(Award.id, Credit.kind, Credit.board).join(Credit, col(Credit.award_id) == col(Award.id))
-    wanted = wanted.where(Award.provider_id == provider_id, Award.activity_id == activity_id)
-    wanted = wanted.where(told, Credit.state != State.WITHDRAWN, or_(Credit.kind == "cme", Credit.kind == "moc"))
-    people = _people(session, {award.learner_id for award in by_number.values()})
-    awards: dict[Kind, list[Earned]] = defaultdict(list)
-    for number, kind, board in session.exec(wanted.distinct().order_by(col(Award.id))):
-        award = by_number[number]
-        awards[kind, board].append(Earned(number, award.completed_on, award.per, people[award.learner_id]))
-    return awards
+    wanted = select(col(Award.id), col(Award.learner_id), col(Award.completed_on), col(Award.per)).where(
+        Award.provider_id == place[0], Award.activity_id == place[1]
+    )
+    if learners is not None:
+        wanted = wanted.where(col(Award.learner_id).in_(sorted(learners)))
+    awards = session.exec(wanted.order_by(col(Award.id))).all()
+    kinds = select(Credit.award_id, Credit.kind, Credit.board)
+    if learners is None:
+        kinds = kinds.join(Award, col(Credit.award_id) == col(Award.id))
+        kinds = kinds.where(Award.provider_id == place[0], Award.activity_id == place[1])
+    else:
+        kinds = kinds.where(col(Credit.award_id).in_([number for number, _, _, _ in awards]))
+    kinds = kinds.where(told, Credit.state != State.WITHDRAWN, or_(Credit.kind == "cme", Credit.kind == "moc"))
+    return _by_kind(awards, set(session.exec(kinds)), people(session, {learner for _, learner, _, _ in awards}))
 
 
-_MOST_NAMED = 500  # parameters of one question
-
-
-def _people(session: Session, learners: Collection[int]) -> dict[int, Person]:
-    """What is known of these learners, a person's corrections included; of thousands in a few questions."""
-    people: dict[int, Person] = {}
-    numbers = sorted(learners)
-    for start in range(0, len(numbers), _MOST_NAMED):
-        some = numbers[start : start + _MOST_NAMED]
-        fixes: dict[int, dict[str, str]] = defaultdict(dict)
-        for fix in session.exec(select(LearnerFix).where(col(LearnerFix.learner_id).in_(some))):
-            fixes[fix.learner_id][fix.field] = fix.value
-        for row in session.exec(select(LearnerRow).where(col(LearnerRow.id).in_(some))):
-            people[row.id] = _person(row, fixes[row.id])
-    return people
-
-
-def _person(row: LearnerRow, fixes: dict[str, str]) -> Person:
-    fixed_ids = {name.removeprefix("ids."): value for name, value in fixes.items() if name.startswith("ids.")}
-    names: dict[str, Any] = {
-        name: fixes.get(name, getattr(row, name)) or "" for name in ("given_name", "family_name", "birth_day")
-    }
-    return Person(**names, ids=row.ids | fixed_ids)
+def _by_kind(
+    awards: Iterable[tuple[int, int, date, str]], kinds: Collection[tuple[int, str, str]], known: dict[int, Person]
+) -> dict[Kind, list[Earned]]:
+    of_award: dict[int, list[Kind]] = defaultdict(list)
+    for number, kind, board in kinds:
+        of_award[number].append((kind, board))
+    found: dict[Kind, list[Earned]] = defaultdict(list)
+    for number, learner, completed_on, per in awards:
+        for one in of_award[number]:
+            found[one].append(Earned(number, completed_on, per, known[learner]))
+    return found

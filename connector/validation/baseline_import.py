@@ -1,45 +1,45 @@
-"""Takes over what PARS already has: rows of a baseline are written down, and credits found there are never sent."""
+"""Takes over what PARS already has: rows of a baseline are written down, and credits found there are never sent.
+
+What an import does is made out first, in a reading transaction; the writing that follows is many short ones, so that
+the daemon goes on. One that is stopped half-way is finished by importing the sheet again.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
-from sqlmodel import Session, col, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, delete
 
 from connector.logs import log
-from connector.pars.identity import bare, plain
+from connector.pars.identity import bare, signs
 from connector.pars.learner_sheet import Report, Reports
-from connector.records import Counts, Frozen
+from connector.pars.names import plain
+from connector.records import Counts
 from connector.store import elsewhere
 from connector.store.moves import move
 from connector.store.session import Store
 from connector.store.states import State
-from connector.store.tables import Award, Credit, Reported
-from connector.store.unmatched import solved
-from connector.validation import baseline
-from connector.validation.baseline_match import SURE, How, Match
+from connector.store.tables import Award, Credit, Reported, ReportedSign
+from connector.validation import baseline, baseline_plan
+from connector.validation.baseline_plan import Listed
 
-BATCH = 500
-_UNSENT = (State.HELD, State.READY)
-_NOT_SENT = (*_UNSENT, State.REFUSED, State.UNMATCHED)
-_SENT_TOO = "sent by us, and also in the sheet"
+T = TypeVar("T")
 
+ROWS = 500
+CREDITS = 100
+"""How much one transaction writes: well below a second."""
+PAUSE = 0.15  # seconds
 
-class Listed(Frozen):
-    """A row and a credit of ours that have to do with each other; no name, no number of a person."""
-
-    what: str
-    row: str
-    credit: int
-    award: int
-    activity: str
-    completed_on: date
-    certification: str
-    state: str
+_CHANGES = ("reported", "gone", "closed", "closed_other_date", "freed")
 
 
 @dataclass
@@ -49,37 +49,39 @@ class Done:
     counts: Counts = field(default_factory=Counts)
     listed: list[Listed] = field(default_factory=list)
 
+    @property
+    def changes(self) -> bool:
+        return any(self.counts[what] for what in _CHANGES)
+
 
 def take_over(
     store: Store, provider_id: str, file: Path, reports: Reports, *, now: datetime, by: str, dry_run: bool
 ) -> Done:
-    """All of it in one transaction; a dry run does the same and takes it back."""
-    done = Done()
-    with store.writing() as session:
-        rows = [_row(provider_id, file, one, now) for one in reports.standing]
-        activities = sorted({row.activity_id for row in rows})
-        fresh = _write(session, rows)
-        done.counts.update({"reported": fresh, "known": len(rows) - fresh})
-        for activity in activities:
-            _apply(session, provider_id, activity, done, now=now, by=by, dry_run=dry_run)
-        if dry_run:
-            session.rollback()
-    if not dry_run and any(done.counts[what] for what in ("reported", "closed", "closed_other_date")):
-        log.info("baseline.imported", provider=provider_id, counts=dict(+done.counts))
+    """Make out what the sheet means, and, unless it is a dry run, do it."""
+    done, plans = Done(), list[baseline_plan.Plan]()
+    with store.reading() as session:
+        for activity_id, said in _by_activity(provider_id, file, reports, now).items():
+            plan = baseline_plan.plan(session, (provider_id, activity_id), said)
+            plans.append(plan)
+            done.counts += plan.counts
+            done.listed += plan.listed
+    if not dry_run:
+        for plan in plans:
+            _write(store, plan)
+        for plan in plans:
+            _move(store, plan, done.counts, now=now, by=by)
+        if done.changes:
+            log.info("baseline.imported", provider=provider_id, counts=dict(+done.counts))
     return done
 
 
-def _write(session: Session, rows: Sequence[Reported]) -> int:
-    """How many no sheet has said before; only these are added."""
-    by_digest = {row.digest: row for row in reversed(rows)}
-    digests = list(by_digest)
-    for start in range(0, len(digests), BATCH):
-        known = select(Reported.digest).where(col(Reported.digest).in_(digests[start : start + BATCH]))
-        for digest in session.exec(known).all():
-            del by_digest[digest]
-    session.add_all(by_digest.values())
-    session.flush()
-    return len(by_digest)
+def _by_activity(provider_id: str, file: Path, reports: Reports, now: datetime) -> dict[str, baseline_plan.Said]:
+    found: dict[str, baseline_plan.Said] = defaultdict(lambda: baseline_plan.Said(file.name))
+    for report in reports.standing:
+        found[report.activity_id].rows.append(_row(provider_id, file, report, now))
+    for recall in reports.recalls:
+        found[recall.report.activity_id].recalls.append(recall)
+    return {activity_id: found[activity_id] for activity_id in sorted(found)}
 
 
 def _row(provider_id: str, file: Path, report: Report, now: datetime) -> Reported:
@@ -109,58 +111,66 @@ def _digest(provider_id: str, report: Report) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _apply(
-    session: Session, provider_id: str, activity_id: str, done: Done, *, now: datetime, by: str, dry_run: bool
-) -> None:
-    found = baseline.found(session, provider_id, activity_id)
-    for (award_id, kind, board), matches in sorted(found.items()):
-        award = session.get_one(Award, award_id)
-        wanted = select(Credit).where(Credit.award_id == award_id, Credit.kind == kind, Credit.board == board)
-        for credit in session.exec(wanted.order_by(col(Credit.id)).with_for_update()).all():
-            _one(session, award, credit, matches, done, now=now, by=by, dry_run=dry_run)
+def _write(store: Store, plan: baseline_plan.Plan) -> None:
+    for numbers in _parts(store, plan.gone, ROWS):
+        with store.writing() as session:
+            session.exec(delete(ReportedSign).where(col(ReportedSign.reported_id).in_(numbers)))
+            session.exec(delete(Reported).where(col(Reported.id).in_(numbers)))
+    for rows in _parts(store, plan.fresh, ROWS):
+        with store.writing() as session:
+            _add(session, rows)
 
 
-def _one(
-    session: Session, award: Award, credit: Credit, matches: list[Match], done: Done, *, now: datetime, by: str,
-    dry_run: bool,
-) -> None:  # fmt: skip
-    """What an award's rows mean for one of its credits."""
-    sure = next((one for one in matches if one.how in SURE), None)
-    state = State(credit.state)
-    if state is State.CLOSED:
-        done.counts["closed_before"] += credit.reason == elsewhere.CODE
-    elif sure is None:
-        if state in _NOT_SENT:
-            done.counts["unclear"] += 1
-            done.listed += [_listed(one.how, one, award, credit) for one in matches]
-    elif state in _UNSENT:
-        other = sure.how is How.OTHER_DATE
-        done.counts["closed_other_date" if other else "closed"] += 1
-        done.listed.append(_listed(f"never sent: {sure.how}", sure, award, credit))
-        _close(session, award, credit, now=now, by=by, dry_run=dry_run)
-    elif state in _NOT_SENT and credit.at_pars == "no":
-        done.counts["refused_by_pars"] += 1
-        done.listed.append(_listed("refused by PARS: closed once it is corrected", sure, award, credit))
-    elif state is not State.WITHDRAWN:
-        done.counts["sent_too"] += 1
-        done.listed.append(_listed(_SENT_TOO, sure, award, credit))
-
-
-def _close(session: Session, award: Award, credit: Credit, *, now: datetime, by: str, dry_run: bool) -> None:
-    credit.at_pars, credit.problems = "no", []
-    move(session, credit, State.CLOSED, now=now, code=elsewhere.CODE, by=by)
-    if not dry_run:  # it would be said in the log
-        solved(session, credit, award, now=now)
-
-
-def _listed(what: str, one: Match, award: Award, credit: Credit) -> Listed:
-    return Listed(
-        what=what,
-        row=one.row.origin,
-        credit=credit.id,
-        award=award.id,
-        activity=award.activity_id,
-        completed_on=award.completed_on,
-        certification=credit.certification,
-        state=str(credit.state),
+def _add(session: Session, rows: Sequence[Reported]) -> None:
+    """Two people may import one sheet at the same moment: each row is the one's or the other's."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    values = [row.model_dump(exclude={"id"}) for row in rows]
+    new = dialect.insert(Reported).values(values).on_conflict_do_nothing(index_elements=["digest"])
+    numbers: dict[str, int] = dict(session.execute(new.returning(Reported.digest, Reported.id)).all())
+    session.add_all(
+        ReportedSign(sign=sign, reported_id=numbers[row.digest])
+        for row in rows
+        if row.digest in numbers
+        for sign in sorted(signs(baseline.as_row(row).person))
     )
+
+
+def _move(store: Store, plan: baseline_plan.Plan, counts: Counts, *, now: datetime, by: str) -> None:
+    """The credits, each looked at again under its lock; the daemon may have been quicker, or a person."""
+    for credits_ in _parts(store, plan.closing.items(), CREDITS):
+        with store.writing() as session:
+            for number, what in credits_:
+                counts[what] -= not _close(session, number, now=now, by=by)
+    for numbers in _parts(store, plan.freeing, CREDITS):
+        with store.writing() as session:
+            for number in numbers:
+                counts["freed"] -= not _free(session, number, now=now, by=by)
+
+
+def _close(session: Session, number: int, *, now: datetime, by: str) -> bool:
+    credit = session.get_one(Credit, number, with_for_update=True)
+    if credit.state == State.CLOSED:
+        return credit.reason == elsewhere.CODE  # by the gates, meanwhile
+    award = session.get_one(Award, credit.award_id)
+    return State(credit.state) in baseline_plan.UNSENT and baseline.closed(session, credit, award, now=now, by=by)
+
+
+def _free(session: Session, number: int, *, now: datetime, by: str) -> bool:
+    """Back to the gates, unless another row reports it or PARS has been asked."""
+    credit = session.get_one(Credit, number, with_for_update=True)
+    award = session.get_one(Award, credit.award_id)
+    if (credit.state, credit.reason) != (State.CLOSED, elsewhere.CODE) or credit.at_pars != "no":
+        return False
+    if baseline.is_reported(session, credit, award):
+        return False
+    move(session, credit, State.HELD, now=now, by=by)
+    return True
+
+
+def _parts(store: Store, things: Iterable[T], count: int) -> Iterator[list[T]]:
+    """Between two of them the daemon gets its turn: who waits for SQLite's lock looks ten times a second."""
+    rest: Iterator[Any] = iter(things)
+    while part := list(islice(rest, count)):
+        yield part
+        if store.is_sqlite and len(part) == count:
+            time.sleep(PAUSE)

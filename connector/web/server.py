@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Awaitable, Callable
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -18,6 +21,7 @@ from connector.config import Config, Tls
 from connector.errors import ConfigError, NeedsOperator
 from connector.store.session import Store
 from connector.web import health
+from connector.web.connections import Impatient, Listener, is_local
 
 STALE = 300.0  # seconds without any finished job, beside the time that the schedule itself leaves: the daemon hangs
 
@@ -44,8 +48,8 @@ class HealthServer:
         return Starlette(
             routes=[
                 Route("/livez", self._livez),
-                Route("/readyz", self._readyz),
-                Route("/metrics", self._metrics),
+                Route("/readyz", self._page(self._readyz)),
+                Route("/metrics", self._page(self._metrics)),
                 *(self._inlet.routes() if self._inlet else ()),
             ]
         )
@@ -63,6 +67,10 @@ class HealthServer:
         self.port = listener.getsockname()[1]
         settings = uvicorn.Config(
             self.app(),
+            loop="asyncio",  # the listener counts what this loop accepts
+            http=Impatient,
+            ws="none",
+            forwarded_allow_ips=["127.0.0.1", "::1"],
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -76,7 +84,7 @@ class HealthServer:
 
     def _listen(self) -> socket.socket:
         host, port = self._address
-        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = Listener(socket.AF_INET6 if ":" in host else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(self._address)
@@ -95,19 +103,48 @@ class HealthServer:
             self._server.should_exit = True
             self._thread.join(timeout=2)
 
-    def _livez(self, _request: Request) -> Response:
+    def _page(self, make: Callable[[], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """For this machine, and where senders reach us from elsewhere with a login of theirs only."""
+        shared = _Shared(make)
+
+        async def page(request: Request) -> Response:
+            if self._inlet and not (request.client and is_local(request.client.host)):
+                refusal = await self._inlet.stranger(request)
+                if refusal:
+                    return refusal
+            return await shared.answer()
+
+        return page
+
+    async def _livez(self, _request: Request) -> Response:
         quiet = time.monotonic() - self._beat
         alive = quiet < self._stale
         return JSONResponse({"alive": alive, "quiet_s": round(quiet)}, status_code=200 if alive else 503)
 
-    def _readyz(self, _request: Request) -> Response:
+    def _readyz(self) -> Response:
         stopped = health.readiness(self._store)
         if not stopped and health.inode(self._store) != self._store_file:
             stopped = ["store.replaced"]
         return JSONResponse({"ready": not stopped, "stopped": stopped}, status_code=503 if stopped else 200)
 
-    def _metrics(self, _request: Request) -> Response:
+    def _metrics(self) -> Response:
         return Response(health.exposition(self._store), media_type="text/plain; version=0.0.4")
+
+
+class _Shared:
+    """One answer at a time, made in a thread: whoever asks meanwhile gets the same one.
+
+    So the gauges are cleared and set by one thread, and however many ask, the store is asked once.
+    """
+
+    def __init__(self, make: Callable[[], Response]) -> None:
+        self._make = make
+        self._making: asyncio.Task[Response] | None = None
+
+    async def answer(self) -> Response:
+        if self._making is None or self._making.done():
+            self._making = asyncio.create_task(run_in_threadpool(self._make))
+        return await asyncio.shield(self._making)
 
 
 def _check(tls: Tls) -> None:

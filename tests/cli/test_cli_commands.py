@@ -53,6 +53,12 @@ def every_command(group: click.Group = main, path: tuple[str, ...] = ()) -> Iter
             yield from every_command(one, (*path, name))
 
 
+def test_lists_of_commands_cut_no_sentence() -> None:
+    groups = [main, *(one for one in main.commands.values() if isinstance(one, click.Group))]
+    cut = [name for group in groups for name, one in group.commands.items() if len(one.get_short_help_str(200)) > 60]
+    assert (len(groups) > 3, cut) == (True, [])
+
+
 @pytest.mark.parametrize("path", sorted(every_command()), ids=" ".join)
 def test_help_has_an_example(path: tuple[str, ...]) -> None:
     done = CliRunner().invoke(main, [*path, "--help"])

@@ -214,9 +214,10 @@ def test_a_wrong_option_is_exit_code_2(config: Path) -> None:
 
 def test_a_sandbox_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = CliRunner().invoke(main, ["sandbox", "--lrs-port", str(taken.getsockname()[1])])
+        port = str(taken.getsockname()[1])
+        done = CliRunner().invoke(main, ["sandbox", "--moodle-port", port])
     assert done.exit_code == NeedsOperator.exit_code
-    assert "web.port_taken" in done.stderr
+    assert ("web.port_taken" in done.stderr, f"port {port}: " in done.stderr) == (True, True)
 
 
 def test_the_sandbox_says_its_addresses_until_ctrl_c() -> None:

@@ -13,7 +13,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from connector.collection import cursor
-from connector.collection.cursor import AHEAD, Chain, advance, first_end, reach, since, stride, until
+from connector.collection.cursor import AHEAD, Chain, advance, first_end, reach, since, stride, until, vouches
 from connector.lrs.client import Query
 from connector.lrs.statement import read
 from tests.collection.model import MS, ModelLrs
@@ -122,29 +122,45 @@ def test_slices_grow_while_one_page_holds_them_and_shrink_when_ten_do_not() -> N
 
 
 @pytest.mark.parametrize(
-    ("consistent", "date", "expected"),
+    ("consistent", "date", "newest", "expected", "vouched"),
     [
-        (None, T, T - 3 * DAY),
-        (T, T, T - 3 * DAY),
-        (T - 5 * DAY, T, T - 5 * DAY),
-        (T - 20 * DAY, T, T - 9 * DAY),
-        (None, T - 3 * DAY, T - 4 * DAY),
-        (None, None, T - 9 * DAY),
-        (None, T - 30 * DAY, T - 30 * DAY),
+        (None, T, T - 4 * DAY, T - 4 * DAY, True),
+        (None, T, T - 2 * DAY, T - 3 * DAY, True),
+        (None, T, None, T - 9 * DAY, True),
+        (T, T, None, T - 3 * DAY, True),
+        (T - 5 * DAY, T, None, T - 5 * DAY, False),
+        (T - 5 * DAY, T, T - 4 * DAY, T - 5 * DAY, False),
+        (T - 20 * DAY, T, T - 4 * DAY, T - 9 * DAY, False),
+        (None, T - 3 * DAY, T - 4 * DAY, T - 4 * DAY, False),
+        (None, T - 3 * DAY + MINUTES, T - 4 * DAY, T - 4 * DAY, True),
+        (None, None, T - 4 * DAY, T - 9 * DAY, False),
+        (None, T - 30 * DAY, None, T - 30 * DAY, False),
     ],
     ids=[
-        "the slice's end",
-        "Consistent-Through is far",
+        "the newest seen",
+        "stored after the slice, whose end was a timestamp",
+        "nothing was there: Date alone may be ahead of the clock that writes stored",
+        "nothing was there, and Consistent-Through is far",
         "Consistent-Through lies within",
+        "Consistent-Through lies before what was seen",
         "Consistent-Through lies before the cursor",
-        "Date lies at the end: no farther than what was seen",
+        "Date lies at the end",
+        "Date lies an overlap after the end",
         "no Date",
         "the clock had been ahead",
     ],
 )
-def test_the_cursor_after_a_slice(consistent: datetime | None, date: datetime | None, expected: datetime) -> None:
-    chain = Chain(consistent, date).saw(T - 4 * DAY)
-    assert reach(T - 9 * DAY, chain, T - 3 * DAY, MINUTES) == expected
+def test_the_cursor_after_a_slice(
+    consistent: datetime | None, date: datetime | None, newest: datetime | None, expected: datetime, *, vouched: bool
+) -> None:
+    chain = Chain(consistent, date).saw(newest)
+    assert reach(T - 9 * DAY, chain, T - 3 * DAY) == expected
+    assert vouches(chain, T - 3 * DAY, MINUTES) is vouched
+
+
+def test_the_cursor_after_the_first_slice_of_all() -> None:
+    assert reach(None, Chain(None, T).saw(T - DAY), T) == T - DAY
+    assert reach(None, Chain(None, T), T) is None
 
 
 def test_the_first_slice_of_all_ends_at_the_oldest_statement_shown() -> None:

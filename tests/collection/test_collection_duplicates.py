@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import event
 from sqlmodel import col, select
 
 from connector.collection import save
@@ -16,7 +17,7 @@ from connector.lrs.quirks import MOODLE_INFO
 from connector.lrs.statement import read
 from connector.store.session import Store
 from connector.store.tables import Source, StatementRow
-from tests.learners.middle import COURSE, NOON, RULE, SITE, Middle, account, laid_out, statement
+from tests.learners.middle import COURSE, NOON, RULE, SITE, Middle, account, laid_out, statement, voiding
 
 SOURCES = ("campus", "inlet", "mirror")
 EDLM = "https://xapi.edlm/profiles/edlm-lms/concepts/verbs"
@@ -174,6 +175,27 @@ def test_the_link_is_found_by_the_index_on_both_engines(any_store: Store) -> Non
         with any_store.engine.connect() as connection:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
         assert all("SCAN statement" not in row[-1] for row in plan)
+
+
+def test_a_page_of_any_length_is_asked_about_in_parts(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL takes 65,535 values; what is repeated in another part is found all the same."""
+    monkeypatch.setattr(save, "CHUNK", 2)
+    asked: list[int] = []
+
+    def look(_: Any, __: Any, question: str, values: Any, *_rest: Any) -> None:
+        if question.startswith("SELECT"):
+            asked.append(len(values))
+
+    event.listen(any_store.engine, "before_cursor_execute", look)
+    once, again, other = (statement(n, timestamp=f"2026-03-10T15:0{n % 2}:05Z") for n in (1, 3, 2))
+    told = [once, voiding(9, 1), other, again, once, voiding(8, 1)]
+    with any_store.writing() as session:
+        session.add(Source(id="campus", fingerprint=""))
+        session.flush()
+        done = save.page(session, "campus", [read(orjson.dumps(one), "campus") for one in told], now=NOON)
+    assert done == {"stored": 5, "known": 1, "linked": 2, "problems": 0, "voids": 1}
+    assert linked(any_store) == [None, None, None, 1, 2]
+    assert max(asked) <= save.CHUNK + 2
 
 
 def test_a_course_of_another_address_is_another_fact(place: Middle) -> None:

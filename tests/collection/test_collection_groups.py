@@ -137,7 +137,7 @@ def test_each_member_earns_a_credit_of_his_own(place: Middle) -> None:
     assert place.states() == [("AMA PRA Category 1", "ready")] * 2
     assert [one for one in ledger.prove(place.store) if one.wrong] == []
     told = [line.text for line in explain(place.store, place.config, statement(1)["id"])]
-    assert "said of a group: an outcome for each of its 2 known member(s)" in told
+    assert "said of a group: an outcome for each of its 2 known members" in told
     assert "rule course: a completion" in told
 
 

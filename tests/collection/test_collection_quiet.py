@@ -53,6 +53,20 @@ def test_it_alarms_after_three_times_its_own_silence_and_three_days_at_least(
     assert quiet.is_quiet(row, NOON + days * DAY) == alarm
 
 
+def test_a_fault_it_told_of_does_not_make_it_deaf() -> None:
+    row = heard([(0, 1), (1, 1), (30 * 24, 1)])
+    assert quiet.alarms_after(row) == 9 * DAY
+    assert not quiet.is_quiet(row, NOON + 30 * DAY)
+
+
+def test_a_clock_of_ours_that_was_ahead_does_not_make_it_deaf() -> None:
+    row = heard([(0, 1), (1, 1)])
+    quiet.heard(row, NOON + 365 * DAY, 1)
+    for hour in range(100):
+        quiet.heard(row, NOON + hour * HOUR, 0)
+    assert quiet.is_quiet(row, NOON + 99 * HOUR)
+
+
 def test_an_outage_is_in_no_silence() -> None:
     row = heard([(0, 1), (5, 0)])
     quiet.heard(row, NOON + 205 * HOUR, 0)

@@ -148,31 +148,6 @@ def test_a_void_by_a_group_or_at_no_time_is_remembered(store: Store, configure: 
     assert [row.voids for row in rows(store)] == [one, other]
 
 
-def test_start_now_is_the_servers_now_and_leaves_what_was_before(store: Store, configure: Configure) -> None:
-    old = page([raw(moodle(1))], date=DATE)
-    new = page([raw(moodle(1)), raw(moodle(2) | {"stored": "2026-03-01T12:00:00.001Z"})], date=DATE)
-    with FakeLrs(in_turn(old, new)) as lrs:
-        counts = stage.collect(store, *configure(lrs.endpoint, start_from="now"))
-    assert (counts["stored"], counts["early"]) == (1, 1)
-    assert source_row(store).start_from == NOON
-    assert "since=2026-03-01T11%3A57%3A59.999Z" in queries(lrs)[1]
-
-
-def test_start_from_a_date_counts_in_the_providers_zone(store: Store, configure: Configure) -> None:
-    with FakeLrs(in_turn(page())) as lrs:
-        config, source = configure(lrs.endpoint, start_from="2026-03-01")
-        stage.collect(store, config, source)
-        stage.collect(store, config, source)
-    assert source_row(store).start_from == datetime(2026, 3, 1, 6, tzinfo=UTC)
-    assert len(lrs.asked) == 2
-
-
-def test_start_now_without_a_date_needs_an_operator(store: Store, configure: Configure) -> None:
-    with FakeLrs(in_turn(page(date=None))) as lrs:
-        stage.collect(store, *configure(lrs.endpoint, start_from="now"))
-    assert source_row(store).code == "lrs.no_date"
-
-
 def test_a_timestamp_source_looks_back_further(store: Store, configure: Configure) -> None:
     with FakeLrs(in_turn(page([raw(moodle(1))]))) as lrs:
         config, source = configure(lrs.endpoint, product="ralph")
@@ -180,15 +155,6 @@ def test_a_timestamp_source_looks_back_further(store: Store, configure: Configur
         stage.collect(store, config, source)
     assert source.cursor_field == "timestamp"
     assert "since=2026-02-15T09%3A31%3A00.499Z" in queries(lrs)[1]
-
-
-def test_another_endpoint_begins_again(store: Store, configure: Configure) -> None:
-    answers = in_turn(page([raw(moodle(1))]))
-    with FakeLrs(answers) as lrs, FakeLrs(answers) as moved:
-        stage.collect(store, *configure(lrs.endpoint))
-        counts = stage.collect(store, *configure(moved.endpoint))
-    assert counts["known"] == 1
-    assert "since" not in queries(moved)[0]
 
 
 @pytest.mark.parametrize(
@@ -229,15 +195,6 @@ def test_a_clock_that_had_been_ahead_is_followed_back_and_said_once(store: Store
     sinces = [path.partition("since=")[2][:13] for path in queries(lrs)]
     swept = ["2026-02-22T11", "2026-02-23T11", "2026-02-25T11"]
     assert sinces[2:] == ["2026-03-31T11", *swept, "2026-03-01T11", "2026-03-01T11"], "one sweep, then as usual"
-
-
-def test_a_now_of_a_wrong_clock_does_not_keep_statements_out(store: Store, configure: Configure) -> None:
-    late = raw(moodle(2) | {"stored": "2026-03-01T12:00:00.001Z"})
-    with FakeLrs(in_turn(jumped(30), jumped(30), jumped(0), jumped(0, late))) as lrs:
-        for _ in range(3):
-            stage.collect(store, *configure(lrs.endpoint, start_from="now"))
-    assert source_row(store).start_from == NOON
-    assert len(rows(store)) == 1
 
 
 def test_a_start_in_the_future_is_no_wrong_clock(store: Store, configure: Configure) -> None:
@@ -383,7 +340,7 @@ def test_no_transaction_is_open_during_a_network_call(
         return page([raw(moodle(1))], date=DATE)
 
     monkeypatch.setattr("connector.store.session.BUSY_SECONDS", 1)
-    with FakeLrs(during_call) as lrs:
+    with FakeLrs(during_call) as lrs, time_machine.travel(NOON, tick=False):
         assert stage.collect(store, *configure(lrs.endpoint, start_from="now"))["failed"] == 0
     assert len(events(store)) == 2
 
@@ -391,17 +348,16 @@ def test_no_transaction_is_open_during_a_network_call(
 def test_a_lease_of_another_process_is_respected_where_several_run(
     store: Store, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with FakeLrs(in_turn(page([raw(moodle(1))]))) as lrs:
+    with FakeLrs(in_turn(page([raw(moodle(1))]))) as lrs, time_machine.travel(NOON, tick=False) as clock:
         config, source = configure(lrs.endpoint)
         stage.collect(store, config, source)
         monkeypatch.setattr(store, "is_sqlite", False)
-        with time_machine.travel(NOON, tick=False) as clock:
-            with store.writing() as session:
-                row = session.get_one(Source, "campus")
-                row.lease_owner, row.lease_until = "elsewhere", NOON + timedelta(seconds=30)
-            assert stage.collect(store, config, source) == {}
-            clock.shift(30)
-            assert stage.collect(store, config, source)["known"] == 1
+        with store.writing() as session:
+            row = session.get_one(Source, "campus")
+            row.lease_owner, row.lease_until = "elsewhere", NOON + timedelta(seconds=30)
+        assert stage.collect(store, config, source) == {}
+        clock.shift(30)
+        assert stage.collect(store, config, source)["known"] == 1
 
 
 def test_a_store_that_fails_is_not_blamed_on_the_source(

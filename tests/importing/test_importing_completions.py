@@ -12,7 +12,7 @@ import pytest
 from sqlmodel import col, select
 
 from connector import pipeline
-from connector.collection import own, sign_in_sheet
+from connector.collection import own, save, sign_in_sheet
 from connector.inquiry import ledger
 from connector.lrs.own import ATTENDED, COMPLETED
 from connector.store.tables import EvidenceRow, StatementRow
@@ -88,11 +88,33 @@ def test_a_corrected_row_takes_the_place_of_the_first(live: Middle, call: Call, 
     corrected = ROW | {"claimed_hours": hours}
     assert imported(corrected) == {"stored": 2, "linked": 1, "voids": 1}
     assert imported(corrected) == {"known": 1}
-    assert imported(ROW) == {"known": 1}, "the first sheet again does not undo it"
+    assert imported(ROW) == {"known": 1, "stay_corrected": 1}, "the first sheet again does not undo it"
     assert (live.only().state, float(live.only().amount)) == ("ready", hours)
     live.send()
     imported(ROW | {"claimed_hours": 1.2})
     assert (live.only().state, live.only().wanted, float(live.only().amount)) == ("confirmed", "present", hours)
+    assert [one.what for one in ledger.prove(live.store) if one.wrong] == []
+
+
+def test_a_row_is_corrected_back_when_a_person_says_so(live: Middle, call: Call) -> None:
+    def imported(hours: float, *more: str) -> tuple[Any, float]:
+        path = sheet(live.folder, ROW | {"claimed_hours": hours})
+        done = call("completions", "import", path, "--yes", "--json", *more)
+        live.run()
+        return json.loads(done.stdout.splitlines()[-1])["done"], float(live.only().amount)
+
+    imported(1)
+    assert imported(2)[1] == 2
+    said = call("completions", "import", sheet(live.folder, ROW | {"claimed_hours": 1}), "--dry-run")
+    assert "corrected by another sheet since, and so they stay without --overrule: 1 rows" in said.output
+    assert imported(1) == ({"known": 1, "stay_corrected": 1}, 2)
+    back = {"stored": 2, "linked": 1, "voids": 1}
+    assert imported(1, "--overrule") == (back, 1)
+    assert imported(1, "--overrule") == imported(1) == ({"known": 1}, 1)
+    assert imported(2) == ({"known": 1, "stay_corrected": 1}, 1)
+    assert imported(2, "--overrule") == (back, 2)
+    assert imported(1, "--overrule") == (back, 1)
+    assert (live.only().state, len(live.awards())) == ("ready", 1)
     assert [one.what for one in ledger.prove(live.store) if one.wrong] == []
 
 
@@ -130,7 +152,7 @@ def test_every_bad_cell_is_named_and_nothing_is_written(live: Middle, call: Call
 
 def test_one_person_twice_with_other_hours_is_no_guess(live: Middle, call: Call) -> None:
     done = call("completions", "import", sheet(live.folder, ROW, ROW | {"claimed_hours": 1}), "--yes")
-    assert "line 2 has the same person, activity and day with other cells" in done.output
+    assert "line 2 has the same person, session or activity, and day with other cells" in done.output
     assert stored(live) == []
 
 
@@ -159,6 +181,64 @@ def test_a_session_and_a_registration_are_where_rules_look_for_them(live: Middle
     assert [award.per for award in live.awards()] == [f"{LIVE}/am", f"{LIVE}/pm"]
     assert {one.registration for one in stored(live)} == {REGISTRATION}
     assert all(LIVE.encode() in (one.raw or b"") for one in stored(live))
+
+
+def test_a_session_of_another_activity_is_a_correction_and_no_repetition(live: Middle, call: Call) -> None:
+    live.rules(RULES.replace("activity:", "per: session\n    activity:", 1))
+    morning = ROW | {"session": f"{LIVE}/am"}
+    other = morning | {"activity_url": "https://cme.example.org/live/other"}
+    both = call("completions", "import", sheet(live.folder, morning, other), "--yes")
+    assert "line 2 has the same person, session or activity, and day with other cells" in both.output
+    assert stored(live) == []
+    call("completions", "import", sheet(live.folder, morning), "--yes")
+    done = call("completions", "import", sheet(live.folder, other), "--yes", "--json")
+    assert json.loads(done.stdout.splitlines()[-1])["done"] == {"stored": 2, "linked": 1, "voids": 1}
+
+
+def test_what_will_be_taken_back_is_said_before_the_question(live: Middle, call: Call) -> None:
+    boris = ROW | {"email": "boris@example.org"}
+    call("completions", "import", sheet(live.folder, boris, ROW), "--yes")
+    afternoon = sheet(live.folder, boris, ROW | {"claimed_hours": 0.5})
+    asked = call("completions", "import", afternoon, answer="n\n")
+    assert "write 2 statements into the store and take 1 back?" in asked.output
+    for said in (asked, call("completions", "import", afternoon, "--dry-run")):
+        assert "rows that correct earlier ones, which then no longer stand: 3\n" in said.output
+    assert len(stored(live)) == 2
+    *_, corrects, done = call("completions", "import", afternoon, "--yes", "--json").stdout.splitlines()
+    assert json.loads(corrects) == {"corrects": [3]}
+    assert json.loads(done)["done"]["voids"] == 1
+    assert "correct" not in call("completions", "import", afternoon, "--dry-run").output
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Guam", "Pacific/Pago_Pago"])
+def test_a_rule_that_moves_the_day_stops_the_sheet(live: Middle, call: Call, zone: str) -> None:
+    live.rules(RULES.replace("{path: timestamp}", f"{{path: timestamp, zone: {zone}}}"))
+    done = call("completions", "import", sheet(live.folder, ROW), "--yes")
+    if zone == "Pacific/Pago_Pago":  # 06:00 of the same day
+        assert (done.exit_code, len(stored(live))) == (0, 1)
+        return
+    assert "sign-in.xlsx:C2: error: the rule live-day makes 2026-03-11 of this day (mapping.other_day)" in done.output
+    assert (done.exit_code, stored(live)) == (2, [])
+
+
+def test_an_import_that_is_interrupted_has_written_nothing(
+    live: Middle, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sheet(live.folder, *(ROW | {"email": f"m{number}@example.org"} for number in range(3)))
+    rows, row = iter((1, 2, 3)), save._row
+
+    def interrupted(*args: Any) -> dict[str, Any]:
+        if next(rows) == 3:
+            raise KeyboardInterrupt
+        return row(*args)
+
+    monkeypatch.setattr(save, "CHUNK", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(save, "_row", interrupted)
+        assert call("completions", "import", path, "--yes").exit_code != 0
+    assert stored(live) == []
+    done = call("completions", "import", path, "--yes", "--json")
+    assert json.loads(done.stdout.splitlines()[-1]) == {"done": {"stored": 3}}
 
 
 REGISTRATION = "6f1d2c3b-1a2b-4c3d-8e9f-0a1b2c3d4e5f"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.errors import ConfigError
-from connector.pars import learner_sheet
+from connector.pars import identity, learner_sheet
 from connector.pars.learner_sheet import Reports
 from tests.importing.workbooks import ANNA, BORIS, DAY, TEMPLATE, download, template, write
 
@@ -133,3 +133,30 @@ def test_the_same_sheet_as_csv(tmp_path: Path) -> None:
     )
     (one,) = read(path).standing
     assert (one.completed_on, one.person.name) == (DAY, ("o'brien-李", "sinéad", "09-10"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Quixley Jr., Zanna", "Zanna Quixley, MD", "Quixley, Zanna, MD, FACP", "Zanna Quixley III", "Zanna Quixley DO"],
+)
+def test_suffixes_and_degrees_are_no_names(tmp_path: Path, name: str) -> None:
+    (one,) = read(download(tmp_path / "all.xlsx", LEARNER | {"Name": name})).standing
+    assert one.person.name == ("quixley", "zanna", "02-29")
+
+
+def test_what_pars_does_not_hold_takes_earlier_imports_back(tmp_path: Path) -> None:
+    rejected = LEARNER | {"Status": "Rejected"}
+    reports = read(download(tmp_path / "all.xlsx", LEARNER, rejected, rejected | {"DOB": "unreadable"}))
+    assert kinds(reports) == [(2, "cme", "")], "another record of it is held"
+    assert [one.report.line for one in reports.recalls] == [3]
+    assert reports.not_held == [3, 4]
+
+
+def test_thousands_of_deletes_look_at_their_own_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+    monkeypatch.setattr(
+        learner_sheet, "relation", lambda one, other: compared.append(1) or identity.relation(one, other)
+    )
+    people = [ANNA | {"First Name": f"A{number}", "Licensing ID or NPI": f"L{number}"} for number in range(100)]
+    reports = read(template(tmp_path / "own.xlsx", *people, *(one | {"Record Action": "Delete"} for one in people)))
+    assert (reports.standing, len(reports.taken_back), len(compared)) == ([], 100, 100)

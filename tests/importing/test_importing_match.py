@@ -37,8 +37,13 @@ def pairs(rows: list[Row], awards: list[Earned]) -> set[tuple[int, int, How]]:
         (who({"ME": "0012"}), who({"ME": "12"}), Relation.PERHAPS),
         (who({"ME": "0012", "NPI": "1"}), who({"ME": "12", "NPI": "1"}), Relation.SAME),
         (who({"NPI": "1"}, **NAMES), who({"NPI": "2"}, **NAMES), Relation.OTHER),
-        (who({"NPI": "1", "ABIM": "7"}), who({"NPI": "1", "ABIM": "8"}), Relation.OTHER),
-        (who({"ME": "12"}, **NAMES), who({"CA": "12"}, **NAMES), Relation.SAME),
+        (who({"NPI": "1", "ABIM": "7"}), who({"NPI": "1", "ABIM": "8"}), Relation.PERHAPS),
+        (who({"NPI": "1"}, **NAMES), who({"NPI": "1"}, **(NAMES | {"birth_day": "01-01"})), Relation.SAME),
+        (who({"NPI": "1"}, **NAMES), who({"NPI": "1"}, family_name="Else", birth_day="01-01"), Relation.PERHAPS),
+        (who({"ME": "12"}, **NAMES), who({"CA": "12"}, **NAMES), Relation.PERHAPS),
+        (who({"ME": "12"}, **NAMES), who({"NPI": "12"}, **NAMES), Relation.SAME),
+        (who(**NAMES), who(**(NAMES | {"given_name": "Zanna M."})), Relation.PERHAPS),
+        (who(**NAMES), who(**(NAMES | {"family_name": "O'Quixley, Jr."})), Relation.SAME),
         (who({"ME": "12"}), who({"CA": "12"}), Relation.OTHER),
         (who(**NAMES), who(**(NAMES | {"family_name": "o\u2019QUIXLEY "})), Relation.SAME),
         (who(**NAMES), who(**(NAMES | {"birth_day": "02-28"})), Relation.OTHER),
@@ -59,7 +64,8 @@ def test_the_equal_date_matches_and_another_only_where_the_award_has_none() -> N
     anna = who({"NPI": "1"})
     assert pairs([row(1, anna)], [award(7, anna)]) == {(1, 7, How.DATE)}
     assert pairs([row(1, anna)], [award(7, anna, LATER)]) == {(1, 7, How.OTHER_DATE)}
-    assert pairs([row(1, anna)], [award(7, anna, LATER, per=str(LATER))]) == set()
+    assert pairs([row(1, anna)], [award(7, anna, LATER, per=str(LATER))]) == {(1, 7, How.NEXT_DAY)}
+    assert pairs([row(1, anna)], [award(7, anna, date(2026, 3, 12), per="2026-03-12")]) == set()
     dated = [award(7, anna, DAY, per=str(DAY)), award(8, anna, LATER, per=str(LATER))]
     assert pairs([row(1, anna)], dated) == {(1, 7, How.DATE)}
     assert pairs([row(1, anna), row(2, anna, LATER)], dated) == {(1, 7, How.DATE), (2, 8, How.DATE)}

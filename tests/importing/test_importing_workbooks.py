@@ -146,10 +146,25 @@ def test_a_row_at_the_end_of_the_world_is_not_walked_to(path: Path) -> None:
     assert "more than 200000 rows" in str(refused(path))
 
 
-def test_entities_are_refused(path: Path) -> None:
-    bomb = b'<!DOCTYPE x [<!ENTITY a "secret">]>'
-    rewritten(path, lambda xml: bomb + xml)
+@pytest.mark.parametrize("spelling", ["utf-8", "utf-16", "utf-16-be", "utf-32-le"])
+def test_entities_are_refused_in_every_spelling(path: Path, spelling: str) -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "secret">]>'
+    rewritten(path, lambda xml: (bomb + xml.decode()).encode(spelling))
     assert "XML entities" in str(refused(path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b'<row r="2"', b'<row r="1"', "out of order"),
+        (b'<row r="2"', b'<row r="0"', "out of order"),
+        (b'r="B2"', b'r="B9"', "out of order"),
+        (b'r="B2"', b'r="A2"', "twice"),
+    ],
+)
+def test_rows_and_cells_that_would_be_lost_are_refused(path: Path, old: bytes, new: bytes, words: str) -> None:
+    rewritten(path, lambda xml: xml.replace(old, new))
+    assert words in str(refused(path))
 
 
 @pytest.mark.parametrize(

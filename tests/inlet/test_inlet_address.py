@@ -51,6 +51,11 @@ def test_two_inlets_do_not_share_a_user(tmp_path: Path) -> None:
     assert "share one user" in str(error)
 
 
+def test_the_user_of_an_inlet_has_no_colon(tmp_path: Path) -> None:
+    """`a:b` with `c` and `a` with `b:c` would be one login."""
+    assert "has no colon" in str(refused(tmp_path, INLET.replace("{user: moodle,", '{user: "mood:le",')))
+
+
 def test_a_password_that_is_nowhere_stops_the_start(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PASSWORD_IN)
     with pytest.raises(ConfigError) as caught, opened(store):

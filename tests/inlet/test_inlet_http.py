@@ -10,12 +10,14 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import httpx
 import orjson
 import pytest
 
+from connector.collection.inlet import refusals
+from connector.collection.inlet.app import Limits
 from connector.store.session import Store
 from tests.conftest import TRUST
 from tests.inlet.door import PASSWORD, SMALL, USER, VERSION, Door, opened, plugin
@@ -133,6 +135,31 @@ def test_all_wrong_logins_look_alike(store: Store, capsys: pytest.CaptureFixture
     assert PASSWORD not in said
 
 
+def test_a_wrong_login_is_counted_each_time_and_said_again_after_an_hour(
+    door: Door, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "FORGET", 0.0)
+    counted = partial(_number, door, 'pars_inlet_refused_total{code="inlet.login",source=""}')
+    before = counted()
+    door.http.auth = httpx.BasicAuth(USER, "wrong")
+    assert [door.post(b"[]").status_code for _ in "ab"] == [401, 401]
+    assert "".join(capsys.readouterr()).count("inlet.refused") == 2
+    assert counted() - before == 2
+
+
+@pytest.mark.parametrize("page", ["metrics", "readyz"])
+def test_what_only_operators_need_is_shown_to_nobody_else(door: Door, page: str) -> None:
+    """A proxy on this machine says for whom it asks."""
+    far = {"X-Forwarded-For": "203.0.113.9"}
+    assert door.http.get(f"/{page}", headers=far).status_code == 200
+    door.http.auth = None
+    assert door.http.get(f"/{page}").status_code == 200
+    refused = door.http.get(f"/{page}", headers=far)
+    assert code(refused) == (401, "inlet.login")
+    assert refused.headers["WWW-Authenticate"].startswith("Basic ")
+    assert door.http.get("/livez", headers=far).status_code == 200
+
+
 def test_the_user_chooses_the_source(door: Door) -> None:
     door.post(moodle(1, id=ID))
     door.http.auth = httpx.BasicAuth("locker", PASSWORD)
@@ -181,7 +208,10 @@ def test_one_id_twice_in_a_batch(door: Door) -> None:
     assert len(door.rows()) == 2
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b'"x"', b"17", b"{", b"[1,", b"[{}]x", b"{}{}", b"nonsense", b"\xff"])
+NO_STATEMENTS = [b"", b"null", b'"x"', b"17", b"{", b"[1,", b"[{}]x", b"{}{}", b"{},{}", b"{}]x", b"nonsense", b"\xff"]
+
+
+@pytest.mark.parametrize("body", NO_STATEMENTS)
 def test_only_what_is_no_object_and_no_array_is_refused(door: Door, body: bytes) -> None:
     assert code(door.post(body)) == (400, "inlet.not_json")
     assert door.rows() == []
@@ -259,6 +289,16 @@ def test_bodies_beyond_those_at_once_are_told_to_come_again(small: Door) -> None
         assert b" 408 " in slow.recv(1000)
 
 
+def test_one_sender_does_not_shut_out_the_others(store: Store) -> None:
+    with opened(store, Limits(at_once=2, body_seconds=5)) as door, _drip(door, b"[", 50):
+        end = time.monotonic() + 5
+        while (answer := door.post(b"[]")).status_code != 503 and time.monotonic() < end:
+            pass
+        assert code(answer) == (503, "inlet.crowded")
+        door.http.auth = httpx.BasicAuth("locker", PASSWORD)
+        assert door.post(b"[]").status_code == 200
+
+
 def test_a_sender_that_hangs_up_leaves_nothing(door: Door) -> None:
     _drip(door, json.dumps([plugin(1)]).encode()[:-1], 100_000).close()
     assert door.post(b"[]").status_code == 200
@@ -285,14 +325,13 @@ def test_ids_of_ours_are_uuids(door: Door) -> None:
         assert str(uuid.UUID(given)) == given
 
 
-def test_metrics_count_what_was_stored(door: Door) -> None:
-    def count() -> float:
-        lines = door.http.get("/metrics").text.splitlines()
-        found: list[Any] = [
-            line.split()[1] for line in lines if line.startswith('pars_statements_read_total{source="moodle"')
-        ]
-        return float(found[0]) if found else 0.0
+def _number(door: Door, metric: str) -> float:
+    lines = door.http.get("/metrics").text.splitlines()
+    return sum(float(line.removeprefix(metric)) for line in lines if line.startswith(metric + " "))
 
+
+def test_metrics_count_what_was_stored(door: Door) -> None:
+    count = partial(_number, door, 'pars_statements_read_total{source="moodle"}')
     before = count()
     door.post([plugin(1), plugin(2), plugin(2)])
     assert count() - before == 2

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,9 +23,10 @@ from connector import pipeline
 from connector.collection import stage
 from connector.collection.inlet import deposit, received
 from connector.collection.inlet.app import Limits
-from connector.collection.inlet.received import Sender
+from connector.collection.inlet.received import RefusedError, Sender
 from connector.config import InletConfig
-from connector.lrs.statement import Read
+from connector.lrs import slices
+from connector.lrs.statement import MOST_BYTES, Read
 from connector.sandbox.server import Sandbox
 from connector.store.session import Store
 from connector.store.tables import Source, StatementRow
@@ -130,6 +132,30 @@ def test_nesting_and_number_alone_are_no_attack_on_the_server(door: Door) -> Non
     assert door.http.get("/livez").status_code == 200
 
 
+def test_what_is_no_value_is_not_taken_apart_first() -> None:
+    body = b"{}," * 100_000 + b"{}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(RefusedError, match=r"inlet\.not_json"):
+            received.statements(body, most=5000)
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(body)
+    finally:
+        tracemalloc.stop()
+
+
+def test_brackets_that_no_batch_has_are_refused_before_they_are_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "elements", pytest.fail)
+    with pytest.raises(RefusedError, match=r"inlet\.too_large"):
+        received.statements(b'{"a":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}", most=5000)
+
+
+def test_what_is_too_large_or_too_deep_to_be_read_is_kept_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "members", pytest.fail)
+    for raw in (DEEP, b'{"a":"' + b"x" * MOST_BYTES + b'"}'):
+        assert received.complete(raw, SENDER).statement.raw == raw
+        assert received.said_id(raw) == ""
+
+
 @contextmanager
 def _posting(place: Middle) -> Iterator[Door]:
     """At the place's own time, which goes on: a server that waits needs a clock that does."""
@@ -194,6 +220,41 @@ def test_a_broken_store_is_503_without_a_trace(store: Store, capsys: pytest.Capt
     assert said.count("inlet.refused") == 1
     assert "Traceback" not in said
     assert "Learner 1" not in said
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A store that takes nothing until the event is set."""
+    going_on = threading.Event()
+
+    def keep(*_args: object, **_named: object) -> int:
+        return 0 if going_on.wait(20) else 1
+
+    monkeypatch.setattr(deposit, "keep", keep)
+    yield going_on
+    going_on.set()
+
+
+def _refusal(door: Door) -> str:
+    answer = door.post([plugin(1)])
+    return "" if answer.status_code == 200 else str(answer.json()["code"])
+
+
+def test_a_body_has_its_place_until_it_is_out_of_memory(store: Store, stuck: threading.Event) -> None:
+    """The sender was told to come again long before; the thread still holds what it sent."""
+    with opened(store, SMALL) as door:
+        assert [_refusal(door), _refusal(door)] == ["inlet.busy", "inlet.crowded"]
+        stuck.set()
+        end = time.monotonic() + 5
+        while (last := _refusal(door)) and time.monotonic() < end:
+            pass
+        assert last == ""
+
+
+def test_a_body_that_waits_for_its_turn_does_not_outlive_its_answer(store: Store, stuck: threading.Event) -> None:
+    with opened(store, Limits(store_seconds=0.1, at_once=4, writers=1)) as door:
+        assert [_refusal(door) for _ in range(4)] == ["inlet.busy"] * 4
+        stuck.set()
 
 
 SERVER = """

@@ -115,6 +115,8 @@ def test_no_is_no_and_a_window_keeps_its_start(path: Path, config: Config, store
     assert call(path, "--since", day(400), answer="n\n").exit_code == 0
     assert count(store, Wish) == 0
     assert call(path, "--since", day(400), "--until", day(300), "--yes").exit_code == 0
+    again = call(path, "--since", day(400), "--until", day(300), "--yes")
+    assert (again.exit_code, "asked for already" in again.output, count(store, Wish)) == (0, True, 1)
     pipeline.run(store, config, STAGES)
     with store.reading() as session:
         assert session.get_one(Source, config.polled[0].name).start_from == before

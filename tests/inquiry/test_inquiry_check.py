@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import UTC, datetime
 
-from connector.config import Config, ProviderConfig, SourceConfig
+import pytest
+import stamina
+
+from connector.config import Config, InletConfig, ProviderConfig, SourceConfig
 from connector.inquiry.check import CHECKS, Checked
 from connector.sandbox.server import Sandbox
+from connector.store.tables import Source, StatementRow
 from tests.learners.middle import Middle
 
 PASSWORD_IN = "REHEARSAL_PASSWORD"
@@ -44,6 +48,45 @@ def test_what_is_wrong_is_named_with_its_code_and_its_place(place: Middle) -> No
     assert (rules.good, sheet.good, sheet.code) == (False, False, "config.sheet_missing")
     assert "rules.yaml:3:5" in rules.message
     assert sheet.hint
+
+
+def test_a_password_that_leaves_the_machine_without_tls_is_said(place: Middle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names resolve nowhere: what is said needs no answer."""
+    monkeypatch.setenv(PASSWORD_IN, "a-password")
+    secret = {"env": PASSWORD_IN}
+    login = {"token_url": "http://id.invalid/token", "client_id": "c", "client_secret": secret}
+    moodle = {"site": "http://moodle.invalid", "token": secret, "timeout": "1s"}
+    entry = {"name": "a", "endpoint": "http://lrs.invalid/xapi", "login": login, "moodle": moodle, "timeout": "1s"}
+    place.config = place.config.model_copy(update={"sources": (SourceConfig.model_validate(entry),)})
+    with stamina.set_testing(True):
+        said = [one for what in ("lrs", "moodle") for one in asked(place, what) if one.code == "config.in_the_open"]
+    assert [(one.good, one.message.split()[2]) for one in said] == [
+        (False, "lrs.invalid:"),
+        (False, "id.invalid:"),
+        (False, "moodle.invalid:"),
+    ]
+
+
+def test_an_inlet_says_its_address_and_when_the_last_statement_came(
+    place: Middle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"name": "moodle", "inlet": {"user": "moodle", "password": {"env": PASSWORD_IN}}}
+    inlet = InletConfig.model_validate(entry)
+    place.config = place.config.model_copy(update={"sources": (inlet,)})
+    monkeypatch.delenv(PASSWORD_IN, raising=False)
+    (without,) = asked(place, "lrs")
+    assert (without.what, without.good, without.code) == ("inlet moodle", False, "config.secret_missing")
+    monkeypatch.setenv(PASSWORD_IN, "a-password")
+    (silent,) = asked(place, "lrs")
+    assert (silent.good, "http://127.0.0.1:8417/xapi, for senders on this machine" in silent.message) == (True, True)
+    assert ("no statement has come yet" in silent.message, "no daemon is running" in silent.message) == (True, True)
+    with place.store.writing() as session:
+        session.add(Source(id="moodle", fingerprint=""))
+        session.flush()
+        at = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
+        session.add(StatementRow(source_id="moodle", statement_id="7f8a0c5e", received_at=at))
+    (talking,) = asked(place, "lrs")
+    assert "the last statement came at 2026-11-03 09:30:00Z" in talking.message
 
 
 def test_both_servers_are_asked_and_a_wrong_password_is_said(place: Middle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,32 @@ def test_a_credit_that_is_no_longer_wanted_says_why_and_that_it_is_withdrawn(pla
     assert "next: it is withdrawn from PARS with the next turn" in text
 
 
+@pytest.mark.parametrize(("send", "stopped"), [("on", False), ("off", True)])
+def test_what_is_ready_says_whether_it_may_leave(place: Middle, *, send: str, stopped: bool) -> None:
+    place.post(statement(1)).run()
+    provider = place.config.providers[0].model_copy(update={"send": send})
+    place.config = place.config.model_copy(update={"providers": (provider,)})
+    last = told(place, "1").splitlines()[-1]
+    assert "next: it leaves with its record's next turn" in last
+    assert ("`send` is off" in last) is stopped
+
+
+def test_what_was_reported_elsewhere_says_by_whom_and_waits_for_nothing(place: Middle) -> None:
+    place.post(statement(1)).run()
+    place.walk(1, State.CLOSED, reason="pars.reported_elsewhere", at_pars="no")
+    text = told(place, "1")
+    assert "reported elsewhere: PARS holds it under an id that is not ours" in text
+    assert "next: nothing: it is reported" in text
+
+
+def test_nobody_is_named_only_where_nobody_else_is() -> None:
+    def problems(*who: Actor) -> list[Problem]:
+        return [Problem(code="a.b", message="it waits", who=one) for one in who]
+
+    assert listing.who_acts(problems(Actor.NOBODY, Actor.COORDINATOR)) == "coordinator"
+    assert listing.who_acts(problems(Actor.NOBODY)) == "nobody"
+
+
 def test_every_state_has_a_next_step() -> None:
     assert set(explain.NEXT) == set(State)
 
@@ -165,7 +191,7 @@ def test_a_learner_is_told_by_number_or_actor_key_with_origins_and_credits(place
     place.post(statement(1)).run()
     text = told(place, "learner:1")
     assert text == told(place, "mbox:anna@example.org")
-    assert "learner 1, known to a learner source, 5 actor key(s)" in text
+    assert "learner 1, known to a learner source, 5 actor keys" in text
     assert "family_name: from csv:learners.csv" in text
     assert "credit 1 ccid:" in text
 

@@ -88,6 +88,23 @@ def test_it_says_how_late_is_too_late() -> None:
     assert "known of ralph: since and until compare timestamp (ran)" in ralph
 
 
+@pytest.mark.parametrize(
+    ("found", "settings", "says"),
+    [
+        ({"since_compares": "timestamp"}, {}, False),
+        ({"since_compares": "nothing"}, {}, False),
+        ({"more": "elsewhere"}, {}, False),
+        ({"more": "relative", "more_works": False}, {}, False),
+        ({"latest": timedelta(days=500)}, {"product": "ralph"}, True),
+    ],
+)
+def test_what_loses_statements_is_not_praised_for_finding_them(
+    found: dict[str, Any], settings: dict[str, Any], *, says: bool
+) -> None:
+    lines = list(lrs_report.sentences(endpoint(**found), source(**settings)))
+    assert any("is found by the next poll" in line for line in lines) is says
+
+
 def test_what_is_not_known_is_said_and_never_guessed() -> None:
     lines = list(lrs_report.sentences(Endpoint(page_asked=200), source()))
     (unknown,) = [line for line in lines if line.startswith("not known")]
@@ -102,9 +119,10 @@ def asked(place: Middle, manners: Manners | Said, **changes: Any) -> list[Checke
 
 
 def test_a_contradiction_is_a_failed_check_with_its_cure(place: Middle) -> None:
-    good, bad = asked(place, Manners(campus(), since="timestamp"))
-    assert (good.good, "`since` looks at timestamp, not at stored" in good.message) == (True, True)
+    (bad,) = asked(place, Manners(campus(), since="timestamp"))
     assert (bad.good, bad.code, "product: ralph" in bad.hint) == (False, "lrs.since_by_timestamp", True)
+    assert "`since` looks at timestamp, not at stored" in bad.message
+    assert (bad.facts["found"]["since_compares"], "is found by the next poll" in bad.message) == ("timestamp", False)
     assert [one.good for one in asked(place, Manners(campus(), since="timestamp"), product="ralph")] == [True]
 
 

@@ -41,6 +41,14 @@ def test_a_duplicate_is_evidence_of_its_originals_award_even_under_another_regis
     assert [row.award_id for row in place.evidence()] == [award.id, award.id]
 
 
+def test_duplicates_of_what_was_voided_before_its_award_share_one(place: Middle) -> None:
+    place.rules(RULE + "    per: registration\n")
+    told = [statement(number, context={"registration": f"{REGISTRATION}{number}"}) for number in (1, 2, 3)]
+    place.post(*told, voiding(9, 1), session_registration=True).run()
+    place.post(statement(4, context={"registration": REGISTRATION + "4"}), session_registration=True).run()
+    assert (len(place.awards()), place.states()) == (1, [("AMA PRA Category 1", "ready")])
+
+
 def test_a_duplicate_finds_its_award_after_the_rule_was_renamed(place: Middle) -> None:
     place.rules(RULE + "    per: registration\n")
     place.post(statement(1, context={"registration": REGISTRATION + "1"}), session_registration=True).run()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -11,10 +15,11 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 
 from connector import pipeline
-from connector.learners import award, people, stage, standing
+from connector.learners import award, directory, people, stage, standing
 from connector.learners.csv_file import CsvFile
+from connector.mapping import stage as mapping
 from connector.store.states import State
-from connector.store.tables import ConsentRow, LearnerFix, LearnerRow, Run
+from connector.store.tables import Award, ConsentRow, EvidenceRow, LearnerFix, LearnerRow, Run
 from connector.validation import stage as validation
 from tests.learners.middle import ANNA, BORIS, MOC, REMS, RULE, Middle, account, count, laid_out, statement, voiding
 
@@ -264,6 +269,69 @@ def test_while_the_directory_is_down_completions_wait_and_voids_are_followed(pla
     place.sheet(ANNA, BORIS)
     outage(place)
     assert len(place.awards()) == 2
+
+
+def test_what_is_voided_while_the_directory_is_asked_opens_no_award(
+    place: Middle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def voids_meanwhile(asked: Any, keys: Any) -> Any:
+        answers = plain(asked, keys)
+        place.post(voiding(9, 1))
+        mapping.run(place.store, place.config)
+        return answers
+
+    plain = directory.fetch
+    place.post(statement(1), statement(2, actor=account("4")))
+    with place.at():
+        mapping.run(place.store, place.config)
+    monkeypatch.setattr(directory, "fetch", voids_meanwhile)
+    place.run()
+    assert [(row.standing, row.award_id is None) for row in place.evidence()] == [(False, True), (True, False)]
+    assert place.only().state == "ready"
+
+
+def test_what_is_voided_while_another_void_is_followed_has_its_own_turn(
+    place: Middle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def voids_meanwhile(session: Any, opening: Any, award: Any) -> int:
+        changed = plain(session, opening, award)
+        (second,) = [row for row in session.exec(select(EvidenceRow)) if row.standing]
+        second.standing = False  # as another daemon's mapping would
+        return changed
+
+    plain = standing.follow
+    place.post(statement(1), statement(2, timestamp="2026-03-11T15:00:00Z")).run()
+    place.post(voiding(9, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(standing, "follow", voids_meanwhile)
+        place.run()
+    assert [row.reason for row in place.evidence()] == ["statement.voided", ""]
+    place.run()
+    assert place.only().wanted == "absent"
+
+
+def test_two_daemons_that_meet_one_new_learner_open_him_once(tmp_path: Path, postgres: Callable[[], str]) -> None:
+    place = laid_out(tmp_path, store={"url": postgres(), "rems_key": tmp_path / "rems.key"})
+    place.post(statement(1), statement(2))
+    with place.at():
+        mapping.run(place.store, place.config)
+        both = Barrier(2)
+
+        def asks_beside_another(asked: Any, keys: Any) -> Any:
+            answers = plain(asked, keys)
+            both.wait(30)
+            return answers
+
+        plain = directory.fetch
+        with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as daemons:
+            patch.setattr(directory, "fetch", asks_beside_another)
+            turns = [daemons.submit(stage.run, place.store, place.config) for _ in range(2)]
+            opened = sorted(turn.result()["opened"] for turn in turns)
+    with place.store.reading() as session:
+        assert [row.error for row in session.exec(select(Run))] == []
+        assert (count(session, LearnerRow), count(session, Award), opened) == (1, 1, [0, 1])
+    assert [row.outcome for row in place.evidence()] == ["completion", "completion"]
+    place.store.dispose()
 
 
 def test_one_exploding_completion_ends_as_a_problem_and_the_others_go_on(

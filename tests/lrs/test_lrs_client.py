@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import gzip
 import socket
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 import stamina
 from pydantic import SecretStr
@@ -17,6 +19,7 @@ from connector.errors import ConnectorError, NeedsOperator, RetryLater
 from connector.http import TimedOut
 from connector.lrs.client import LrsClient, MoreExpired, Page, Query, open_http
 from connector.lrs.login import Basic
+from connector.lrs.multipart import first_part
 from tests.lrs.loopback import FakeLrs, Respond, Said, in_turn, page
 from tests.lrs.samples import moodle, raw
 
@@ -247,6 +250,27 @@ def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
     assert (caught.value.code, "ey" in caught.value.message) == ("lrs.malformed", False)
 
 
+def test_a_page_of_more_statements_than_anybody_asks_for_is_asked_for_in_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice costs fifty times its three bytes: 3 MB would be 2 GB when they are read."""
+    monkeypatch.setattr("connector.lrs.client.MOST_STATEMENTS", 3)
+    assert len(ask(in_turn(page([b"{}"] * 3))).statements) == 3
+    error = refusal(in_turn(page([b"{}"] * 4)))
+    assert isinstance(error, TimedOut)
+    assert error.code == "lrs.timed_out"
+
+
+def test_boundaries_without_end_fill_no_memory() -> None:
+    body = b"--b" + b"\n--b" * 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="last boundary"):
+            first_part(body, "multipart/mixed; boundary=b")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < len(body)
+
+
 def test_the_answers_version_is_read_and_nothing_else_is_shown() -> None:
     said = page()
     said.headers["X-Experience-API-Version"] = "2.0.0"
@@ -338,6 +362,12 @@ def test_a_silent_server_is_given_up() -> None:
         (Said(b"[]"), ()),
         (Said(b"<html>"), ()),
         (Said(b"", 404), ()),
+        (Said(b'{"version":["1.0.3\\u001b[2J","\\u202e1","Jane Doe",{"a":"1.0.1"},2,"2.0.0-rc1"]}'), ("2.0.0-rc1",)),
+        (
+            Said(orjson.dumps({"version": [f"1.0.{number}" for number in range(50)]})),
+            tuple(f"1.0.{n}" for n in range(20)),
+        ),
+        (Said(b'{"version":["1.0.3"]}' + b" " * 256 * 1024), ()),
     ],
 )
 def test_about_is_a_help_not_a_need(said: Said, versions: tuple[str, ...]) -> None:

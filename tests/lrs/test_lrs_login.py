@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 from connector.collection.connect import open_client
 from connector.config import SourceConfig
 from connector.errors import ConnectorError, NeedsOperator, RetryLater
+from connector.http import TimedOut
 from connector.lrs.client import LrsClient, Query, open_http
 from connector.lrs.login import ClientCredentials
 from tests.lrs.loopback import Asked, FakeLrs, Said, in_turn, page
@@ -83,7 +85,16 @@ def test_a_token_is_asked_for_as_rfc_6749_says_and_kept() -> None:
 
 @pytest.mark.parametrize(
     ("life", "kept", "over"),
-    [(600, 569, 571), ("600", 569, 571), (10, 8.9, 9.1), (None, 269, 271), (-5, 269, 271), ("soon", 269, 271)],
+    [
+        (600, 569, 571),
+        ("600", 569, 571),
+        (10, 8.9, 9.1),
+        (1e-9, 8.9, 9.1),
+        (None, 269, 271),
+        (-5, 269, 271),
+        ("soon", 269, 271),
+        (True, 269, 271),
+    ],
 )
 def test_a_token_is_given_up_shortly_before_it_ends(life: Any, kept: float, over: float) -> None:
     clock = Clock()
@@ -104,6 +115,30 @@ def test_a_refused_token_is_asked_for_anew_once() -> None:
     with FakeLrs(Endpoint()) as tokens, FakeLrs(judge) as lrs, reading(lrs, tokens) as client:
         assert client.page(ASK).statements == (b"{}",)
     assert len(lrs.asked) == 2
+
+
+def test_a_token_that_was_refused_to_two_threads_is_asked_for_anew_once() -> None:
+    with FakeLrs(Endpoint()) as tokens:
+        login = credentials(tokens, Clock())
+        first = login.authorization()
+        login.renew(first)
+        second = login.authorization()
+        assert login.renew(first)  # the other thread's 401 comes later
+        assert login.authorization() == second == "Bearer t2"
+
+
+def test_a_token_endpoint_that_stays_silent_or_floods_is_not_taken_for_the_lrs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.lrs.login.MOST_BYTES", 1000)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        FakeLrs(in_turn(granted("t1", more="x" * 1000))) as flooding,
+        FakeLrs(in_turn(page())) as lrs,
+    ):
+        for origin in (f"http://127.0.0.1:{silent.getsockname()[1]}", flooding.origin):
+            login = ClientCredentials(origin, "c", lambda: SecretStr(SECRET), lambda: open_http(timedelta(seconds=0.2)))
+            with LrsClient(lrs.endpoint, login, open_http()) as client, pytest.raises(RetryLater) as caught:
+                client.page(ASK)
+            assert (caught.value.code, isinstance(caught.value, TimedOut)) == ("lrs.token_timed_out", False)
 
 
 def test_two_refusals_stop_the_source() -> None:

@@ -58,6 +58,7 @@ def test_a_statement_that_no_parser_takes_is_still_cut_out(bad: bytes) -> None:
         b"[]",
         b"{}",
         b'{"more":""}',
+        b'{"statements":[],' + b",".join(b'"%d":1' % number for number in range(101)) + b"}",
         b'{"statements":null}',
         b'{"statements":{}}',
         b'{"statements":[]',
@@ -91,3 +92,9 @@ def test_nesting_is_counted_exactly() -> None:
     assert slices.too_deep(b"[" + deepest + b"]")
     assert not slices.too_deep(b"[" + b"{}," * 500 + b"{}]")
     assert not slices.too_deep(b'{"a":"' + b"[" * 500 + b'"}')
+
+
+def test_strings_below_the_depth_of_the_pattern_cost_no_step() -> None:
+    deep = b"[" * 20 + b'"]",' * 1000 + b'"["' + b"]" * 20
+    assert len(list(slices._brackets(deep))) == 40
+    assert slices.elements(b"[" + deep + b"]")[0] == [deep]

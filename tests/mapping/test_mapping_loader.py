@@ -234,6 +234,33 @@ def test_overlaps(tmp_path: Path) -> None:
         assert warnings(tmp_path, fine) == []
 
 
+def test_rules_of_one_activity_agree_what_is_earned_once(tmp_path: Path) -> None:
+    def about(name: str, more: str = "", object_id: str = "urn:x") -> str:
+        when = f'[{{path: verb.id, is: completed}}, {{path: object.id, is: "{object_id}"}}]'
+        return make.rule(name, when, more=more)
+
+    text = make.text(about("a"), about("b", "per: date", "urn:y"), about("c", "per: activity", "urn:z"))
+    (finding,) = make.refused(text)
+    assert (finding.code, finding.level) == ("mapping.per_differs", "error")
+    assert text.splitlines()[finding.line - 1].strip() == "per: date"
+    assert "`a` (per: activity) and `b` (per: date)" in finding.message
+    one = Defaults(providers={"1234567": "UTC"})
+    alone = make.text(about("a"), about("b", "per: date\nprovider: 1234567", "urn:y"))
+    assert codes(alone, one) == ["mapping.per_differs"]
+    two = Defaults(providers={"1234567": "UTC", "7654321": "UTC"})
+    apart = [about("a", "provider: 1234567"), about("b", "per: date\nprovider: 7654321", "urn:y")]
+    assert len(make.rules(*apart, defaults=two).rules) == 2
+
+
+def test_a_session_is_no_registration(tmp_path: Path) -> None:
+    place = tmp_path / "rules.yaml"
+    place.write_text(make.text(make.rule(more="per: registration")))
+    found = [(one.code, one.level, one.line) for one in lint(tmp_path, Defaults(sessions=True))]
+    line = place.read_text().splitlines().index("  per: registration") + 1
+    assert found == [("mapping.per_session", "warning", line)]
+    assert lint(tmp_path) == []
+
+
 def test_hashes_change_with_the_rule_only() -> None:
     plain = make.rules(make.rule("a"), make.rule("b", more="priority: 1"))
     commented = from_texts(

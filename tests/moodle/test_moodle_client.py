@@ -139,6 +139,21 @@ def test_a_site_says_what_it_is_and_what_the_token_lacks(sandbox: Sandbox, moodl
     assert set(sandbox.moodle.calls) <= RIGHTS.keys()
 
 
+def test_what_a_site_says_of_itself_may_be_shown(speaking: Callable[[Answers], Moodle]) -> None:
+    said = {"siteurl": "https://m.example\x1b[2J/", "release": "4.5\u202e\n" + "x" * 200, "functions": []}
+    site = speaking(lambda _: (200, orjson.dumps(said))).site_info()
+    assert (site.site, site.release) == ("https://m.example[2J", "4.5" + "x" * 97)
+
+
+def test_an_answer_that_no_moodle_gives_is_not_read(
+    speaking: Callable[[Answers], Moodle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.moodle.MOST_BYTES", 1000)
+    with pytest.raises(RetryLater) as caught:
+        speaking(lambda _: (200, b"[" + b"[]," * 500 + b"[]]")).users_by_field("email", ["a@example.org"])
+    assert caught.value.code == "moodle.no_answer"
+
+
 def test_users_come_in_batches_and_each_is_asked_for_once(sandbox: Sandbox, moodle: Moodle) -> None:
     asked = [*(str(number) for number in range(1, 120)), "3", "3"]
     found = moodle.users_by_field("id", asked)

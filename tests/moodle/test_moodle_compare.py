@@ -13,7 +13,10 @@ from click.testing import CliRunner, Result
 from sqlmodel import col, select
 
 from connector.cli import main
+from connector.config import InletConfig
+from connector.errors import ConfigError
 from connector.inquiry import check, ledger
+from connector.inquiry import compare as comparison
 from connector.sandbox.server import Sandbox
 from connector.store.tables import Source, StatementRow
 from tests.learners.middle import Middle, voiding
@@ -35,6 +38,7 @@ sources:
   - name: campus
     endpoint: http://127.0.0.1:9/xapi
     login: {{user: u, password: {{env: NOWHERE}}}}
+    start_from: {start}
     moodle: {{site: "{site}", token: {{env: MOODLE_TOKEN}}, actor: {actor}}}
 learners: {{sources: [{{csv: learners.csv}}]}}
 store: {{url: sqlite:///pars.db, rems_key: rems.key}}
@@ -48,9 +52,11 @@ def named(sandbox: Sandbox, completed_on: str = "{}", more: str = "") -> str:
     )
 
 
-def compare(place: Middle, sandbox: Sandbox, *arguments: str, actor: str = "id", said: str = "") -> Result:
+def compare(
+    place: Middle, sandbox: Sandbox, *arguments: str, actor: str = "id", start: str = "everything", said: str = ""
+) -> Result:
     path = place.folder / "config.yaml"
-    path.write_text(CONFIG.format(site=sandbox.moodle_url, actor=actor), encoding="utf-8")
+    path.write_text(CONFIG.format(site=sandbox.moodle_url, actor=actor, start=start), encoding="utf-8")
     with place.at():
         return CliRunner().invoke(main, ["-c", str(path), "compare", "--moodle", *arguments], input=said)
 
@@ -109,6 +115,37 @@ def test_what_is_older_than_the_start_or_on_its_way_is_left_alone(sandbox: Sandb
     site.complete(5, COURSE, place.clock - timedelta(minutes=61))
     assert looked(place, sandbox) == ([5], {"untold": 1, "before the start": 1, "on its way": 1})
     assert looked(place, sandbox, "--since", "2026-03-10")[0] == [ANNA_ID, 5]
+
+
+def test_before_the_first_poll_nobody_knows_what_was_reported_otherwise(sandbox: Sandbox, beside: Beside) -> None:
+    place = beside(named(sandbox))
+    sandbox.moodle.complete(ANNA_ID, COURSE, AT - timedelta(days=1500))
+    sandbox.moodle.complete(BORIS_ID, COURSE, AT)
+    refused = compare(place, sandbox, "--adopt", "--yes", start="now")
+    assert (refused.exit_code, "config.no_start" in refused.output, "--since" in refused.output) == (2, True, True)
+    assert statements(place) == []
+    expected = ([BORIS_ID], {"untold": 1, "before the start": 1})
+    assert listed(compare(place, sandbox, "--json", "--since", "2026-03-01", start="now")) == expected
+    assert listed(compare(place, sandbox, "--json", start="2026-03-10")) == expected
+    with place.store.writing() as session:
+        session.get_one(Source, "campus").high_water = AT  # read from its beginning, and `now` written later
+    assert listed(compare(place, sandbox, "--json", start="now"))[0] == [ANNA_ID, BORIS_ID]
+
+
+def test_an_inlet_begins_with_its_first_statement(sandbox: Sandbox, beside: Beside) -> None:
+    place = beside(named(sandbox))
+    settings = place.config.sources[0].moodle
+    inlet = InletConfig.model_validate(
+        {"name": "campus", "inlet": {"user": "u", "password": {"env": "NOWHERE"}}, "moodle": settings}
+    )
+    with pytest.raises(ConfigError, match="nobody knows"):
+        comparison.since_of(place.store, place.config, inlet, None)
+    told = sandbox.moodle.complete(ANNA_ID, COURSE, AT)
+    place.post(sent(told, 1))
+    place.clock += timedelta(days=1)
+    place.post(sent(told, 2))
+    assert comparison.since_of(place.store, place.config, inlet, None) == place.clock - timedelta(days=1)
+    assert comparison.since_of(place.store, place.config, inlet, AT.date()) == datetime(2026, 3, 10, 5, tzinfo=UTC)
 
 
 def test_adopted_it_takes_the_usual_path_and_the_real_one_doubles_nothing(sandbox: Sandbox, beside: Beside) -> None:

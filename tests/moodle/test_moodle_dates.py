@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from connector.inquiry import ledger
 from connector.inquiry.explain import explain
+from connector.learners import open_dates
 from connector.sandbox.moodle.site import ROLES, Course
 from connector.sandbox.server import Sandbox
 from connector.store import circuit
@@ -28,8 +29,8 @@ LATER = timedelta(hours=7)
 def completed(
     sandbox: Sandbox, user: int = ANNA_ID, course: int = COURSE, at: datetime = LATE_EVENING
 ) -> dict[str, Any]:
-    """In Moodle then, and told by a cron a day later."""
-    return sandbox.moodle.complete(user, course, at, told=CRON)
+    """In Moodle then, and told by a cron some 28 hours later."""
+    return sandbox.moodle.complete(user, course, at, told=at - LATE_EVENING + CRON)
 
 
 def days(place: Middle) -> list[date]:
@@ -74,7 +75,7 @@ def test_the_rules_zone_counts(sandbox: Sandbox, beside: Beside, zone: str, day:
 def test_the_learner_is_found_however_the_plugin_names_him(
     sandbox: Sandbox, beside: Beside, setting: str, actor: dict[str, Any]
 ) -> None:
-    place = beside(rule(), actor=setting, home_page="https://clinic.example")
+    place = beside(rule(), actor=setting, home_page="https://clinic.example" if setting == "username" else "")
     if "account" in actor:
         actor = {
             "account": actor["account"] | {"homePage": actor["account"]["homePage"].replace("SITE", sandbox.moodle_url)}
@@ -251,6 +252,25 @@ def test_a_source_without_moodle_waits_until_it_has_one(sandbox: Sandbox, beside
     assert days(place) == [date(2026, 3, 9)]
 
 
+@pytest.mark.parametrize("asked_in_time", [True, False])
+def test_a_course_completed_again_dates_no_completion_before(
+    sandbox: Sandbox, beside: Beside, *, asked_in_time: bool
+) -> None:
+    months = timedelta(days=60)
+    first = sent(completed(sandbox, at=LATE_EVENING - months), 1)
+    place = beside(rule(more="    per: date")).post(first)
+    if asked_in_time:
+        place.run()
+    second = completed(sandbox)  # after a reset: Moodle forgets the first
+    place.post(sent(second, 2)).run()
+    if asked_in_time:
+        assert (days(place), open_rows(place)) == ([date(2026, 1, 8), date(2026, 3, 9)], [])
+        return
+    assert (days(place), open_rows(place)) == ([date(2026, 3, 9)], [("problem", "moodle.other_completion")])
+    assert "knows a later completion" in story(place)
+    assert [row.what for row in ledger.prove(place.store) if row.wrong] == []
+
+
 def test_what_is_voided_while_open_earns_nothing(sandbox: Sandbox, beside: Beside) -> None:
     statement = completed(sandbox)
     sandbox.moodle.reached.clear()
@@ -303,3 +323,36 @@ def test_who_is_asked_about_twice_is_asked_once(sandbox: Sandbox, beside: Beside
     place = beside(rule()).post(*(sent(statement, number) for number in (1, 2, 3)))
     place.run()
     assert sandbox.moodle.calls.count("core_completion_get_course_completion_status") == 1
+
+
+def test_what_nobody_foresaw_at_one_moodle_holds_up_nobody_else(
+    sandbox: Sandbox, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(_settings: object) -> object:
+        raise TypeError("ana@example.org")
+
+    own = rule("{path: timestamp}", "    priority: 1").replace("name: course", "name: other")
+    own = own.replace('starts_with: "http"', f'is: "{sandbox.moodle_url}/course/view.php?id=99"')
+    place = beside(rule() + own.replace("203512345", "203512346")).post(sent(completed(sandbox)))
+    other = sent(completed(sandbox), 2)
+    other["object"] = {**other["object"], "id": other["object"]["id"].replace(f"id={COURSE}", "id=99")}
+    place.post(other)
+    monkeypatch.setattr(open_dates, "open_moodle", stumble)
+    with capture_logs() as lines:
+        place.run()
+    assert [award.activity_id for award in place.awards()] == ["203512346"]
+    assert ("completion", "connector.unexpected") in open_rows(place)
+    assert "ana@" not in str(lines)
+    monkeypatch.undo()
+    place.run(later=LATER)
+    assert len(place.awards()) == 2
+
+
+def test_a_time_beyond_all_calendars_is_no_time_and_the_others_get_theirs(sandbox: Sandbox, beside: Beside) -> None:
+    far = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    place = beside(rule("{from: moodle, zone: Pacific/Guam}"))
+    place.post(sent(completed(sandbox, user=BORIS_ID), 2))
+    place.post(sent(sandbox.moodle.complete(ANNA_ID, COURSE, far, told=CRON), 1))
+    place.run()
+    assert days(place) == [date(2026, 3, 10)]
+    assert open_rows(place) == [("problem", "moodle.no_date")]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -167,6 +169,27 @@ def _broken(store: Store) -> object:
     """The engine of an empty file: no table is there."""
     assert store.path is not None
     return Store(f"sqlite:///{store.path.with_name('empty.db')}").engine
+
+
+def test_however_many_ask_for_metrics_the_store_is_asked_once_and_livez_answers(
+    health: HealthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on, asked, made = threading.Event(), threading.Event(), []
+
+    def slow(_store: Store) -> bytes:
+        made.append("page")
+        asked.set()
+        return b"numbers" if going_on.wait(20) else b""
+
+    monkeypatch.setattr(server.health, "exposition", slow)
+    with ThreadPoolExecutor(50) as pool:
+        answers = [pool.submit(ask, health, "metrics")]
+        assert asked.wait(5)
+        answers += [pool.submit(ask, health, "metrics") for _ in range(49)]
+        assert ask(health, "livez")[0] == ask(health, "readyz")[0] == 200
+        going_on.set()
+        assert {answer.result() for answer in answers} == {(200, "numbers")}
+    assert len(made) < 50
 
 
 def test_metrics_are_right_after_a_run(sandbox: Sandbox, health: HealthServer, store: Store, config: Config) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -21,7 +21,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.collection.inlet import deposit, received
-from connector.collection.inlet.received import RefusedError, Sender
+from connector.collection.inlet.places import Places
+from connector.collection.inlet.received import RefusedError, Sender, busy
+from connector.collection.inlet.refusals import Refusals
 from connector.collection.inlet.senders import Senders
 from connector.config import Config
 from connector.errors import ConnectorError
@@ -48,7 +50,7 @@ class Limits:
     most_statements: int = 5000
     body_seconds: float = 30.0
     store_seconds: float = 5.0
-    at_once: int = 8  # bodies in memory; whoever comes then comes again
+    at_once: int = 12  # bodies in memory, of one sender among several half of them; whoever comes then comes again
     writers: int = 2
 
 
@@ -60,9 +62,9 @@ class Inlet:
         self._limits = limits
         self._inlets = config.inlets
         self._senders = Senders(config.inlets)
-        self._bodies = 0
+        self._places = Places(limits.at_once, senders=len(config.inlets))
         self._turn = asyncio.Semaphore(limits.writers)
-        self._said: set[tuple[str, str]] = set()
+        self._refusals = Refusals()
 
     def open(self) -> None:
         deposit.open_sources(self._store, [inlet.name for inlet in self._inlets])
@@ -76,7 +78,16 @@ class Inlet:
             ),
         ]
 
-    def _about(self, request: Request) -> Response:
+    async def stranger(self, request: Request) -> Response | None:
+        """What is answered to a request without a sender's login; None where it has one."""
+        try:
+            self._senders.who(request.headers.get("Authorization", ""))
+        except RefusedError as refused:
+            self._refusals.say("", refused.code)
+            return await _refusal(request, refused)
+        return None
+
+    async def _about(self, request: Request) -> Response:
         return _answer(JSONResponse({"version": VERSIONS}), request)
 
     async def _statements(self, request: Request) -> Response:
@@ -87,14 +98,14 @@ class Inlet:
             sender = Sender(inlet, _version(request), datetime.now(UTC))
             response = await self._handle(request, sender)
         except RefusedError as refused:
-            self._say(source, refused.code)
+            self._refusals.say(source, refused.code)
             response = await _refusal(request, refused)
         except Exception as unknown:
             STAGE_ERRORS.labels(stage="inlet").inc()
             log.error("stage.poisoned", stage="inlet", error=describe(unknown))
             response = JSONResponse({"code": "connector.unexpected"}, 500)
         else:
-            self._said = {(who, code) for who, code in self._said if who != source}
+            self._refusals.forget(source)
         return _answer(response, request)
 
     async def _handle(self, request: Request, sender: Sender) -> Response:
@@ -129,7 +140,7 @@ class Inlet:
 
     async def _get(self, request: Request, sender: Sender) -> Response:
         wanted = _statement_id(request)
-        found = await self._in_turn(lambda _left: deposit.find(self._store, sender.inlet.name, wanted))
+        found = await self._in_time(self._begun(lambda _ends: deposit.find(self._store, sender.inlet.name, wanted)))
         if found is None:
             raise RefusedError(404, "inlet.not_found", "no such statement of this sender")
         headers = {"X-Experience-API-Consistent-Through": moments.render(sender.now)}
@@ -139,41 +150,50 @@ class Inlet:
 
     async def _keep(self, request: Request, sender: Sender, read: Callable[[bytes], list[Read]]) -> list[Read]:
         """The body, read and kept in a thread, so that /livez goes on answering."""
-        with self._place():
+        name = sender.inlet.name
+        with contextlib.ExitStack() as place:
+            place.enter_context(self._places.one(name))
             body = await self._body(request)
 
-            def kept(left: float) -> tuple[list[Read], int]:
+            def kept(ends: float) -> tuple[list[Read], int]:
                 reads = read(body)
-                name, now = sender.inlet.name, sender.now
-                return reads, deposit.keep(self._store, name, reads, now=now, within=left) if reads else 0
+                least = self._limits.store_seconds / 5  # what took long to read is kept, and known when it comes again
+                within = max(least, ends - time.monotonic())
+                return reads, deposit.keep(self._store, name, reads, now=sender.now, within=within) if reads else 0
 
-            reads, conflicts = await self._in_turn(kept)
+            task = self._begun(kept)
+            held = place.pop_all()  # the body is in memory until the job has ended, whenever the sender is answered
+            task.add_done_callback(lambda _: held.close())
+        reads, conflicts = await self._in_time(task)
         if conflicts:
             raise RefusedError(409, "inlet.conflict", f"{conflicts} statements have an id that stands for another one")
         return reads
 
-    async def _in_turn(self, job: Callable[[float], T]) -> T:
-        """The job's result; 503 when the store has not done it in time, or fails. It is told the seconds left."""
+    def _begun(self, job: Callable[[float], T]) -> asyncio.Future[T]:
+        """The job in a thread, in its turn; it is told when its time ends, and never begins after that."""
         if self._store.stopping.is_set():
-            raise _busy("inlet.busy", "the connector is ending")
+            raise busy("inlet.busy", "the connector is ending")
         ends = time.monotonic() + self._limits.store_seconds
 
         async def work() -> T:
-            async with self._turn:
-                left = ends - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError
-                return await asyncio.to_thread(job, left)
+            async with asyncio.timeout(self._limits.store_seconds):
+                await self._turn.acquire()
+            try:
+                return await asyncio.to_thread(job, ends)
+            finally:
+                self._turn.release()
 
         task = asyncio.ensure_future(work())
         task.add_done_callback(_seen)
+        return task
+
+    async def _in_time(self, task: asyncio.Future[T]) -> T:
+        """The job's result; 503 when the store has not done it in time, or fails."""
         try:
             # a thread cannot be ended: what it keeps after this answer is known, or linked, when it is sent again
             return await asyncio.wait_for(asyncio.shield(task), self._limits.store_seconds + 0.5)
         except (TimeoutError, ConnectorError, SQLAlchemyError):
-            raise _busy(
-                "inlet.busy", "the store did not take it in time; nothing is lost if it is sent again"
-            ) from None
+            raise busy("inlet.busy", "the store did not take it in time; nothing is lost if it is sent again") from None
 
     async def _body(self, request: Request) -> bytes:
         """The whole body, bounded in bytes and seconds."""
@@ -188,23 +208,6 @@ class Inlet:
             raise RefusedError(408, "inlet.slow", "the body did not come in time", close) from None
         except ClientDisconnect:
             raise RefusedError(400, "inlet.cut_off", "the connection ended before the body did") from None
-
-    @contextlib.contextmanager
-    def _place(self) -> Iterator[None]:
-        """One of the few bodies that are in memory at once, from its first byte until it is kept."""
-        if self._bodies >= self._limits.at_once:
-            raise _busy("inlet.crowded", "too many requests at once", unread=True)
-        self._bodies += 1
-        try:
-            yield
-        finally:
-            self._bodies -= 1
-
-    def _say(self, source: str, code: str) -> None:
-        """Once, until the sender succeeds: whoever is refused tries again, and the log stays readable."""
-        if code != "inlet.not_found" and (source, code) not in self._said:
-            self._said.add((source, code))
-            log.warning("inlet.refused", source=source, code=code, who="operator")
 
 
 async def _refusal(request: Request, refused: RefusedError) -> Response:
@@ -235,10 +238,6 @@ async def _bounded(request: Request, most: int) -> bytes:
         if len(body) > most:
             raise RefusedError(413, "inlet.too_large", f"the body is larger than {most} bytes", unread=True)
     return bytes(body)
-
-
-def _busy(code: str, message: str, *, unread: bool = False) -> RefusedError:
-    return RefusedError(503, code, message, {"Retry-After": "30"}, unread=unread)
 
 
 def _version(request: Request) -> str:

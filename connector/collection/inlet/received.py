@@ -17,13 +17,14 @@ import orjson
 
 from connector.config import InletConfig
 from connector.lrs import moments, slices
-from connector.lrs.statement import Read, read
+from connector.lrs.statement import MOST_BYTES, Read, read
 
 _OURS = uuid.UUID("b1f5c1de-2a0c-5c39-8e0b-6a2a7d1f4c55")
 _MARK = b"\xef\xbb\xbf"  # a byte order mark, which no JSON has and some senders write
 _PART = re.compile(rb"\r?\n\r?\n")
 _BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_MOST_BRACKETS = 1_000_000  # of one body: one in 16 bytes of the largest; cutting ten times as many takes seconds
 _SET_BY_LRS = frozenset({"id", "stored", "version", "authority"})
 Members = dict[bytes, bytes]
 
@@ -43,6 +44,11 @@ class RefusedError(Exception):
         self.message = message
         self.headers = headers or {}
         self.unread = unread
+
+
+def busy(code: str, message: str, *, unread: bool = False) -> RefusedError:
+    """503, and when to come again."""
+    return RefusedError(503, code, message, {"Retry-After": "30"}, unread=unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +78,31 @@ def _delimiter(boundary: str) -> re.Pattern[bytes]:
 
 def statements(body: bytes, *, most: int) -> tuple[list[bytes], bool]:
     """The statements of a document as slices of it, and whether it was an array; RefusedError when it is neither."""
-    try:
-        (value,) = slices.elements(b"[" + body.removeprefix(_MARK) + b"]")[0]
-        batch = value.startswith(b"[")
-        found = slices.elements(value, most=most)[0] if batch else [value]
-        if not batch and not value.startswith(b"{"):
-            raise slices.UnreadablePageError("a value alone")
-    except ValueError:
-        raise RefusedError(400, "inlet.not_json", "the body is neither a JSON object nor a JSON array") from None
-    if len(found) > most:
+    document = body.removeprefix(_MARK).strip(b" \t\r\n")
+    if document.count(b"{") + document.count(b"[") > _MOST_BRACKETS:
+        raise RefusedError(413, "inlet.too_large", f"more than {_MOST_BRACKETS} brackets in one request")
+    batch = document.startswith(b"[")
+    found = _cut(document, most) if batch else _cut(b"[" + document + b"]", 1)
+    if batch and len(found) > most:
         raise RefusedError(413, "inlet.too_large", f"more than {most} statements in one request")
+    if not batch and (len(found) != 1 or not found[0].startswith(b"{")):
+        raise _not_json()
     return found, batch
+
+
+def _cut(array: bytes, most: int) -> list[bytes]:
+    """No more than `most` and one: a body is not taken apart before it is known to be of use."""
+    try:
+        found, end = slices.elements(array, most=most)
+    except slices.UnreadablePageError:
+        raise _not_json() from None
+    if len(found) <= most and end != len(array):
+        raise _not_json()
+    return found
+
+
+def _not_json() -> RefusedError:
+    return RefusedError(400, "inlet.not_json", "the body is neither a JSON object nor a JSON array")
 
 
 def complete(raw: bytes, sender: Sender, statement_id: str = "") -> Read:
@@ -90,10 +110,7 @@ def complete(raw: bytes, sender: Sender, statement_id: str = "") -> Read:
 
     What cannot be read so far as its id stays as it came under an id of ours: its own is free for a corrected one.
     """
-    try:
-        said = {_name(name): value for name, value in slices.members(raw)}
-    except slices.UnreadablePageError:
-        said = {}
+    said = _members(raw)
     given = statement_id or _text(said, "id")
     whole = _with_additions(said, given or _minted(raw, sender, said), sender) if said else raw
     done = _read(whole, sender)
@@ -107,10 +124,7 @@ def complete(raw: bytes, sender: Sender, statement_id: str = "") -> Read:
 
 def said_id(raw: bytes) -> str:
     """The id that a statement names itself, in lower case; empty when it names none."""
-    try:
-        return _text({_name(name): value for name, value in slices.members(raw)}, "id").lower()
-    except slices.UnreadablePageError:
-        return ""
+    return _text(_members(raw), "id").lower()
 
 
 def is_uuid(text: str) -> bool:
@@ -134,6 +148,16 @@ def _substance(raw: bytes) -> Any:
         return raw
     filled_in = {"timestamp"} if loaded.get("timestamp") == loaded.get("stored") else set[str]()
     return {name: value for name, value in loaded.items() if name not in _SET_BY_LRS | filled_in}
+
+
+def _members(raw: bytes) -> Members:
+    """None of what is no object, or is too large or too deep to be read anyway: cutting that would take long."""
+    if len(raw) > MOST_BYTES or slices.too_deep(raw):
+        return {}
+    try:
+        return {_name(name): value for name, value in slices.members(raw)}
+    except slices.UnreadablePageError:
+        return {}
 
 
 def _read(raw: bytes, sender: Sender) -> Read:

@@ -39,6 +39,9 @@ def upgrade() -> None:
     with op.batch_alter_table("reported", schema=None) as batch_op:
         batch_op.create_index("ix_reported_activity", ["provider_id", "activity_id"], unique=False)
 
+    _signs("reported")
+    _signs("learner")
+
     with op.batch_alter_table("evidence", schema=None) as batch_op:
         batch_op.add_column(sa.Column("next_at", sa.DateTime(), nullable=True))
 
@@ -49,3 +52,17 @@ def upgrade() -> None:
 
     with op.batch_alter_table("statement", schema=None) as batch_op:
         batch_op.add_column(sa.Column("members", sa.JSON(), nullable=True))
+
+
+def _signs(thing: str) -> None:
+    """What finds a person, in a table beside the one that describes him."""
+    table, column = f"{thing}_sign", f"{thing}_id"
+    op.create_table(
+        table,
+        sa.Column("sign", sa.String(), nullable=False),
+        sa.Column(column, sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint([column], [f"{thing}.id"], name=op.f(f"fk_{table}_{column}_{thing}")),
+        sa.PrimaryKeyConstraint("sign", column, name=op.f(f"pk_{table}")),
+    )
+    with op.batch_alter_table(table, schema=None) as batch_op:
+        batch_op.create_index(op.f(f"ix_{table}_{column}"), [column], unique=False)
