@@ -41,8 +41,9 @@ def demo(folder: Path, channel: str) -> int:
 @click.option("--pars-port", default=0, type=click.IntRange(0, 65535), help="0 takes a free port.")
 @click.option("--moodle-port", default=0, type=click.IntRange(0, 65535), help="0 takes a free port.")
 @click.option("--empty", is_flag=True, help="Without the invented statements.")
+@click.option("--own-site", is_flag=True, help="The statements name this Moodle's address as their site.")
 @plainly
-def sandbox(lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool) -> None:
+def sandbox(lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool, own_site: bool) -> None:
     """Start the rehearsal LRS, PARS and Moodle on loopback.
 
     They run until Ctrl-C.
@@ -54,7 +55,8 @@ def sandbox(lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool) -> 
     from connector.sandbox.server import Sandbox
 
     try:
-        servers = Sandbox(load=not empty, lrs_port=lrs_port, pars_port=pars_port, moodle_port=moodle_port)
+        ports = {"lrs_port": lrs_port, "pars_port": pars_port, "moodle_port": moodle_port}
+        servers = Sandbox(load=not empty, own_site=own_site, **ports)
     except OSError as error:
         hint = "name another port, or 0 for a free one"
         raise NeedsOperator("web.port_taken", f"cannot be used: {error.strerror}", hint) from None

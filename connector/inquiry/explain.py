@@ -175,7 +175,7 @@ def _outcome(session: Session, config: Config, row: EvidenceRow) -> Iterator[Lin
         yield Line(depth=1, text=f"warning: {Problem.model_validate(row.problem).message} (lrs.not_typed)")
     standing = "" if row.standing else " (no longer standing: voided)"
     rule = f" of rule {row.rule}" if row.rule else ""
-    yield Line(depth=1, text=f"outcome{rule}: {row.outcome} {row.reason}".rstrip() + standing)
+    yield Line(depth=1, text=f"outcome{rule}: {row.outcome} {row.reason}".rstrip() + _dated(row) + standing)
     if row.outcome == "problem" and row.problem:
         problem = Problem.model_validate(row.problem)
         yield Line(depth=2, text=f"{problem.message} ({problem.who} acts)")
@@ -184,6 +184,10 @@ def _outcome(session: Session, config: Config, row: EvidenceRow) -> Iterator[Lin
     if row.award_id is not None:
         for credit in session.exec(select(Credit).where(Credit.award_id == row.award_id).order_by(col(Credit.id))):
             yield from _credit(session, config, credit, 2)
+
+
+def _dated(row: EvidenceRow) -> str:
+    return ", Moodle gave its date" if (row.completion or {}).get("by_moodle") else ""
 
 
 def _waits(row: EvidenceRow) -> Line:
@@ -227,8 +231,7 @@ def _earned_by(session: Session, award: Award, depth: int) -> Iterator[Line]:
     behind = behind.where(EvidenceRow.award_id == award.id).order_by(col(StatementRow.id)).limit(_MOST_STATEMENTS)
     for statement, outcome in session.exec(behind):
         voided = "" if outcome.standing else ", voided"
-        dated = ", its date given by Moodle" if (outcome.completion or {}).get("by_moodle") else ""
-        text = f"earned by statement {statement.statement_id} from {statement.source_id}{dated}{voided}"
+        text = f"earned by statement {statement.statement_id} from {statement.source_id}{_dated(outcome)}{voided}"
         yield Line(depth=depth, at=_at(statement.timestamp), text=text)
     yield Line(depth=depth, text=f"actor: {shown_actor(award.anchor)}")
 

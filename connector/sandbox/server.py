@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from types import TracebackType
@@ -20,6 +21,7 @@ from connector.sandbox.moodle.site import MoodleSite, fill
 from connector.sandbox.pars import app as pars_app
 from connector.sandbox.pars.ledger import Violation
 from connector.sandbox.pars.pars import REHEARSAL, Account, Pars
+from connector.sandbox.world.people import LMS
 from connector.sandbox.world.world import World
 
 
@@ -38,7 +40,10 @@ class Credentials:
 
 
 class Sandbox:
-    """All servers, running from `start` (or `with`) to `stop`. A given `today` stops the clock at its 18:00 UTC."""
+    """All servers, running from `start` (or `with`) to `stop`. A given `today` stops the clock at its 18:00 UTC.
+
+    With `own_site` the world's statements name this Moodle's own address.
+    """
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class Sandbox:
         lrs_port: int = 0,
         pars_port: int = 0,
         moodle_port: int = 0,
+        own_site: bool = False,
     ) -> None:
         self.clock = Clock(datetime.combine(today, time(18), UTC) if today else None)
         self.world = World(today or self.clock.today())
@@ -75,6 +81,7 @@ class Sandbox:
         self._moodle_server = Server(door, self.switches, self.clock, moodle_port)
         self.moodle.address = f"http://127.0.0.1:{self._moodle_server.port}"
         fill(self.moodle, self.world, load=load)
+        self._own_site = own_site
         if load:
             self.load()
 
@@ -90,7 +97,10 @@ class Sandbox:
 
     def load(self) -> None:
         """Fill the LRS with the world's statements, the odd ones included."""
-        self.post(self.world.statements())
+        statements = self.world.statements()
+        if self._own_site:
+            statements = json.loads(json.dumps(statements).replace(LMS, self.moodle.address))
+        self.post(statements)
         now = self.lrs.now()
         for raw in self.world.lax_statements(now):
             self.lrs.plant(raw, now)
@@ -128,7 +138,7 @@ class Sandbox:
 
     @property
     def moodle_url(self) -> str:
-        """The site's own address, its wwwroot; the statements of the world name https://lms.example.org instead."""
+        """The site's own address, its wwwroot; without `own_site` the world's statements name another."""
         return self.moodle.address
 
     @property

@@ -35,7 +35,7 @@ from connector.validation.baseline_plan import Listed
 T = TypeVar("T")
 
 ROWS = 500
-CREDITS = 100
+CREDITS = 50
 """How much one transaction writes: well below a second."""
 PAUSE = 0.15  # seconds
 

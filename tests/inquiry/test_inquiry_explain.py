@@ -169,7 +169,7 @@ def test_what_is_ready_says_whether_it_may_leave(place: Middle, *, send: str, st
 
 def test_what_was_reported_elsewhere_says_by_whom_and_waits_for_nothing(place: Middle) -> None:
     place.post(statement(1)).run()
-    place.walk(1, State.CLOSED, reason="pars.reported_elsewhere", at_pars="no")
+    place.walk(1, State.CLOSED).walk(1, reason="pars.reported_elsewhere", at_pars="no")
     text = told(place, "1")
     assert "reported elsewhere: PARS holds it under an id that is not ours" in text
     assert "next: nothing: it is reported" in text

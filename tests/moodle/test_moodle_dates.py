@@ -17,6 +17,7 @@ from connector.learners import open_dates
 from connector.sandbox.moodle.site import ROLES, Course
 from connector.sandbox.server import Sandbox
 from connector.store import circuit
+from connector.store.tables import EvidenceRow
 from tests.learners.middle import Middle, voiding
 from tests.moodle.place import ANNA_ID, BORIS_ID, COURSE, placed, rule, sent
 
@@ -113,6 +114,19 @@ def test_whoever_asks_by_hand_need_not_wait(sandbox: Sandbox, beside: Beside) ->
     completed(sandbox)
     with place.at():
         circuit.try_now(place.store)
+    place.run()
+    assert days(place) == [date(2026, 3, 9)]
+
+
+def test_a_pause_that_our_own_clock_never_made_is_over(sandbox: Sandbox, beside: Beside) -> None:
+    """The host was a year ahead when Moodle did not know the date yet."""
+    statement = completed(sandbox)
+    sandbox.moodle.reached.clear()
+    place = beside(rule()).post(sent(statement))
+    place.run()
+    with place.store.writing() as session:
+        session.get_one(EvidenceRow, place.evidence()[0].id).next_at = place.clock + timedelta(days=365)
+    completed(sandbox)
     place.run()
     assert days(place) == [date(2026, 3, 9)]
 
@@ -337,13 +351,12 @@ def test_what_nobody_foresaw_at_one_moodle_holds_up_nobody_else(
     other = sent(completed(sandbox), 2)
     other["object"] = {**other["object"], "id": other["object"]["id"].replace(f"id={COURSE}", "id=99")}
     place.post(other)
-    monkeypatch.setattr(open_dates, "open_moodle", stumble)
-    with capture_logs() as lines:
+    with capture_logs() as lines, monkeypatch.context() as broken:
+        broken.setattr(open_dates, "open_moodle", stumble)
         place.run()
     assert [award.activity_id for award in place.awards()] == ["203512346"]
     assert ("completion", "connector.unexpected") in open_rows(place)
     assert "ana@" not in str(lines)
-    monkeypatch.undo()
     place.run(later=LATER)
     assert len(place.awards()) == 2
 

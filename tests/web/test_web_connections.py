@@ -41,7 +41,9 @@ def _answered(connection: socket.socket) -> None:
     connection.sendall(ASKED)
     said = b""
     while not said.endswith(b"}"):
-        said += connection.recv(4096)
+        chunk = connection.recv(4096)
+        assert chunk
+        said += chunk
     assert said.startswith(b"HTTP/1.1 200")
 
 
