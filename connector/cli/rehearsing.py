@@ -55,8 +55,9 @@ def sandbox(lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool, own
     from connector.sandbox.server import Sandbox
 
     try:
-        ports = {"lrs_port": lrs_port, "pars_port": pars_port, "moodle_port": moodle_port}
-        servers = Sandbox(load=not empty, own_site=own_site, **ports)
+        servers = Sandbox(
+            load=not empty, lrs_port=lrs_port, pars_port=pars_port, moodle_port=moodle_port, own_site=own_site
+        )
     except OSError as error:
         hint = "name another port, or 0 for a free one"
         raise NeedsOperator("web.port_taken", f"cannot be used: {error.strerror}", hint) from None

@@ -11,6 +11,7 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 
 from connector.inquiry import ledger
+from connector.inquiry.explain import explain
 from connector.pars import learner_sheet
 from connector.store.elsewhere import CODE
 from connector.store.session import Store
@@ -70,6 +71,9 @@ def test_what_the_sheet_reported_closes_after_a_yes(place: Middle, call: Call) -
         moved = session.exec(select(Event).where(Event.code == CODE)).one()
     assert (moved.from_state, moved.to_state) == ("ready", "closed")
     assert moved.by
+    story = [line.text for line in explain(place.store, place.config, "1")]
+    assert "reported elsewhere: own.xlsx:3, a row of an imported sheet, reports it" in story
+    assert story[-1] == "next: nothing: it is reported"
 
 
 def test_the_same_sheet_twice_changes_nothing(place: Middle, call: Call) -> None:

@@ -52,6 +52,7 @@ def test_the_date_is_moodles_in_the_rules_calendar_and_not_the_crons(sandbox: Sa
     counts = place.run()
     assert (days(place), counts["dated"], counts["opened"]) == ([date(2026, 3, 9)], 1, 1)
     assert place.states() == [("AMA PRA Category 1", "ready")]
+    assert "Moodle gave its date" in story(place)
 
 
 @pytest.mark.parametrize(("zone", "day"), [("UTC", date(2026, 3, 10)), ("Pacific/Auckland", date(2026, 3, 10))])

@@ -56,6 +56,14 @@ def fields(user: dict[str, Any]) -> dict[str, str]:
     return {one["shortname"]: one["value"] for one in user["customfields"]}
 
 
+@pytest.mark.parametrize("own_site", [False, True])
+def test_the_statements_name_the_worlds_site_or_this_one(*, own_site: bool) -> None:
+    with Sandbox(today=TODAY, own_site=own_site) as sandbox:
+        named = [str(one["object"].get("id", "")) for one in sandbox.lrs.statements()]
+    assert any(one.startswith(f"{sandbox.moodle_url}/course/") for one in named) is own_site
+    assert any(one.startswith("https://lms.example.org/course/") for one in named) is not own_site
+
+
 def test_users_are_found_in_one_call_by_what_the_statements_name_and_unknown_ones_are_left_out(moodle: Moodle) -> None:
     assert [user["username"] for user in moodle.users("id", 3, 4, 4711, 3)] == ["aoneill", "jbrown"]
     assert [user["id"] for user in moodle.users("username", "aoneill")] == [3]
