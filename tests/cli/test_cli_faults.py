@@ -215,7 +215,7 @@ def test_a_wrong_option_is_exit_code_2(config: Path) -> None:
 def test_a_sandbox_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = CliRunner().invoke(main, ["sandbox", "--moodle-port", port])
+        done = CliRunner().invoke(main, ["sandbox", "--lrs-port", port])
     assert done.exit_code == NeedsOperator.exit_code
     assert ("web.port_taken" in done.stderr, f"port {port}: " in done.stderr) == (True, True)
 
