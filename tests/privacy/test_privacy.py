@@ -292,11 +292,19 @@ def test_a_broken_configuration(scene: Scene, broken: tuple[str, str]) -> None:
     assert planted.seen_in(scene.call("check") + "\n".join(scene.errors)) == []
 
 
-def test_an_address_with_a_password_in_it(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
-    scene.arrives(1)
+def test_an_address_with_a_password_in_it_is_refused(scene: Scene) -> None:
     rehearsal.change(scene.path, ("http://127.0.0.1", "http://zqlrsuser:zqlrssecret@127.0.0.1"))
-    scene.turn()
-    rehearsal.change(scene.path, (f":{scene.sandbox.lrs_url.split(':')[2].split('/')[0]}/", ":9/"))
+    with pytest.raises(ConfigError):
+        configuration.load(scene.path)
+    assert planted.seen_in(scene.call("check") + "\n".join(scene.errors)) == []
+
+
+def test_a_proxy_with_a_password_in_its_address(
+    scene: Scene, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.arrives(1)
+    monkeypatch.setenv("LRS_PROXY", "http://zqlrsuser:zqlrssecret@127.0.0.1:9")
+    rehearsal.change(scene.path, ("    registration:", "    proxy: {env: LRS_PROXY}\n    registration:"))
     scene.turn()
     assert leaks(scene, capfd) == {}
 
