@@ -32,7 +32,7 @@ sources:
     endpoint: {lrs_url}
     login: {{user: {lrs_user}, password: {{file: lrs.password}}}}
     start_from: everything
-    registration: session
+    registration: enrolment
     every: 2s
 mappings: mappings
 learners:

@@ -30,8 +30,10 @@ STAGES = ("collection", "mapping", "learners")
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     monkeypatch.setattr(default, "create_ssl_context", lambda **_: TRUST)
-    with Sandbox() as running:
-        running.clock.advance(5)  # `now` is a whole second: what is there shall lie before it
+    with Sandbox(load=False) as running:
+        running.clock.advance(-5)
+        running.load()
+        running.clock.advance(5)  # whatever `now` is cut to, what is there lies before it
         yield running
 
 
