@@ -89,6 +89,7 @@ def claim(
     for credit in credits_:
         credit.attempts += 1
         credit.negatives, credit.first_negative_at = 0, None
+        credit.asked = 0  # the questions about this request begin anew, and with the short pauses
         lease(credit, holder, now=now, length=_longest_request(desk.config) + LEASE_MARGIN)
         session.add(credit)
     return Claim(row.id, payload, tuple(credit.credit_id for credit in credits_), holder)

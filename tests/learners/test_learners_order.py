@@ -100,7 +100,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=18, database=None)
+@settings(derandomize=True, deadline=None, max_examples=14, database=None)
 @given(EVENTS)
 def test_whatever_happens_nobody_has_two_credits_for_one_thing_that_he_earned_as_one_learner(
     events: list[tuple[str, Any]],
