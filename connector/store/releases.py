@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
+from connector.config import ProviderConfig
 from connector.records import Actor, Frozen, Problem
 from connector.store.session import Store
 from connector.store.states import State
@@ -85,24 +86,24 @@ def release(session: Session, one: Waiting, *, by: str, now: datetime) -> None:
         session.add(credit)
 
 
-def leaves_at(session: Session, wait: timedelta, award: Award, now: datetime) -> datetime:
+def leaves_at(session: Session, provider: ProviderConfig, award: Award, now: datetime) -> datetime:
     """The earliest moment at which `send_after` lets an award's credits go: counted from the first statement that
     stands, so that a regrade waits anew and a repetition does not. An LRS's clock may be ahead of ours.
     """
-    if not wait:
+    if not provider.send_after:
         return now
     first = select(func.min(StatementRow.stored))
     first = first.join(EvidenceRow, col(EvidenceRow.statement_pk) == col(StatementRow.id))
     stored = session.exec(first.where(EvidenceRow.award_id == award.id, col(EvidenceRow.standing).is_(True))).one()
-    return min(stored or award.stored or now, now) + wait
+    return min(stored or award.stored or now, now) + provider.send_after
 
 
-def problems(session: Session, award: Award, *, manual: bool, leaves: datetime, now: datetime) -> list[Problem]:
+def problems(session: Session, provider: ProviderConfig, award: Award, now: datetime) -> list[Problem]:
     """Why a credit of this award waits; the release first: a person may look while the days of `send_after` pass."""
     found = []
-    if manual and not is_released(session, award.provider_id, award.activity_id):
+    if provider.release == "manual" and not is_released(session, provider.id, award.activity_id):
         found.append(_not_released(award.activity_id))
-    if leaves > now:
+    if (leaves := leaves_at(session, provider, award, now)) > now:
         message = f"it leaves after {leaves:%Y-%m-%d %H:%M} UTC (send_after)"
         found.append(Problem(code=SEND_AFTER, field="completed_on", message=message, who=Actor.NOBODY))
     return found

@@ -189,9 +189,8 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
 
 def _held_back(session: Session, desk: Desk, record: Record, now: datetime) -> list[Problem]:
     """`release: manual` or `send_after` may have been written into the file after this record had passed its gates."""
-    provider, award = desk.config.provider(record.provider_id), session.get_one(Award, record.award_id)
-    leaves = releases.leaves_at(session, provider.send_after, award, now)
-    return releases.problems(session, award, manual=provider.release == "manual", leaves=leaves, now=now)
+    award = session.get_one(Award, record.award_id)
+    return releases.problems(session, desk.config.provider(record.provider_id), award, now)
 
 
 def _is_withdrawn(session: Session, record: Record) -> bool:

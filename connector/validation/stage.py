@@ -71,7 +71,7 @@ def _judge(
         thing = people.thing(award, credit, _identifier(config, credit, learner))
         problems += people.check(thing, award.learner_id, reported)
         problems += baseline.check(session, credit, award)
-        problems += _going_live(session, config, award, now)
+        problems += releases.problems(session, config.provider(award.provider_id), award, now)
         if not credit.attempts:  # after PARS's own "no match", only PARS says that it is solved
             solved(session, credit, award, now=now)
     held = [problem for problem in problems if stops(problem, config.validation)]
@@ -87,18 +87,10 @@ def _judge(
     counts["ready"] += 1
 
 
-def _leaves_at(session: Session, config: Config, award: Award, now: datetime) -> datetime:
-    return releases.leaves_at(session, config.provider(award.provider_id).send_after, award, now)
-
-
-def _going_live(session: Session, config: Config, award: Award, now: datetime) -> list[Problem]:
-    manual = config.provider(award.provider_id).release == "manual"
-    return releases.problems(session, award, manual=manual, leaves=_leaves_at(session, config, award, now), now=now)
-
-
 def _again(session: Session, config: Config, award: Award, now: datetime) -> datetime:
     """When a held credit is judged again: sooner where only time has to pass."""
-    leaves, recheck = _leaves_at(session, config, award, now), now + config.validation.recheck
+    leaves = releases.leaves_at(session, config.provider(award.provider_id), award, now)
+    recheck = now + config.validation.recheck
     return min(leaves, recheck) if leaves > now else recheck
 
 
