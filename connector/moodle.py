@@ -6,7 +6,7 @@ Knows no store, no rule and no statement. Moodle's own messages may hold names: 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -219,9 +219,9 @@ class Moodle:
         code = errorcode if isinstance(errorcode, str) and _ERROR_CODE.fullmatch(errorcode) else "an error"
         if code in _ABOUT and function in (COMPLETION, ENROLLED):
             return _Said(code)
-        for codes, error in _REFUSALS:
+        for codes, refusal in _REFUSALS:
             if code in codes:
-                return error(function, code)
+                return _barred(refusal, code, function)
         return self._unexpected(code)
 
     def _unexpected(self, errorcode: str) -> ConnectorError:
@@ -276,7 +276,7 @@ def _judge(answer: HttpAnswer) -> None:
     if status >= 500 or status == 408:
         raise RetryLater("moodle.failing", f"Moodle answers {status}", wait=answer.retry_after)
     if status == 403:
-        raise _off("", str(status))
+        raise _barred(_DISABLED, str(status))
     raise NeedsOperator(
         "moodle.wrong_site",
         f"there is no web service of a Moodle at this address ({status})",
@@ -284,55 +284,59 @@ def _judge(answer: HttpAnswer) -> None:
     )
 
 
-def _no_token(_function: str, code: str) -> ConnectorError:
-    return NeedsOperator(
-        "moodle.token",
-        f"Moodle does not know the token ({code})",
-        "make one under Site administration > Server > Web services > Manage tokens, and put it where `token` says",
-    )
-
-
-def _no_account(_function: str, code: str) -> ConnectorError:
-    return NeedsOperator(
-        "moodle.account",
-        f"the account behind the token cannot be used ({code})",
-        "sign in as this user once: it must be confirmed, not suspended, with a password that need not be changed and "
-        "every policy agreed to",
-    )
-
-
-def _no_function(function: str, code: str) -> ConnectorError:
-    return NeedsOperator(
-        "moodle.no_function",
-        f"the token may not call {function} ({code})",
-        "add the function to the external service and its user to the authorised users; the role needs "
-        "webservice/rest:use, and the token's IP restriction must let this machine in",
-    )
-
-
-def _no_right(function: str, code: str) -> ConnectorError:
-    return NeedsOperator(
-        "moodle.no_right",
-        f"the role of the token's user lacks a right for {function} ({code})",
-        f"allow in the role, at system level: {RIGHTS[function]}",
-    )
-
-
-def _off(_function: str, code: str) -> ConnectorError:
-    return NeedsOperator(
-        "moodle.disabled",
-        f"Moodle's web services are off ({code})",
-        "turn on: Advanced features > Enable web services; Manage protocols > REST; the external service itself",
-    )
-
-
-_REFUSALS: tuple[tuple[frozenset[str], Callable[[str, str], ConnectorError]], ...] = (
-    (_TOKEN, _no_token),
-    (_ACCOUNT, _no_account),
-    (frozenset({"accessexception"}), _no_function),
-    (_NO_RIGHT, _no_right),
-    (_OFF, _off),
+_DISABLED = (
+    "moodle.disabled",
+    "Moodle's web services are off ({code})",
+    "turn on: Advanced features > Enable web services; Manage protocols > REST; the external service itself",
 )
+_REFUSALS: tuple[tuple[frozenset[str], tuple[str, str, str]], ...] = (
+    (
+        _TOKEN,
+        (
+            "moodle.token",
+            "Moodle does not know the token ({code})",
+            "make one under Site administration > Server > Web services > Manage tokens, and put it where `token` says",
+        ),
+    ),
+    (
+        _ACCOUNT,
+        (
+            "moodle.account",
+            "the account behind the token cannot be used ({code})",
+            (
+                "sign in as this user once: it must be confirmed, not suspended, with a password that need not be changed "
+                "and every policy agreed to"
+            ),
+        ),
+    ),
+    (
+        frozenset({"accessexception"}),
+        (
+            "moodle.no_function",
+            "the token may not call {function} ({code})",
+            (
+                "add the function to the external service and its user to the authorised users; the role needs "
+                "webservice/rest:use, and the token's IP restriction must let this machine in"
+            ),
+        ),
+    ),
+    (
+        _NO_RIGHT,
+        (
+            "moodle.no_right",
+            "the role of the token's user lacks a right for {function} ({code})",
+            "allow in the role, at system level: {rights}",
+        ),
+    ),
+    (_OFF, _DISABLED),
+)
+"""Moodle's own error codes, and what each means for whoever looks after the site: code, message and hint."""
+
+
+def _barred(refusal: tuple[str, str, str], code: str, function: str = "") -> NeedsOperator:
+    ours, message, hint = refusal
+    rights = RIGHTS.get(function, "")
+    return NeedsOperator(ours, message.format(code=code, function=function), hint.format(rights=rights))
 
 
 def _unreadable() -> RetryLater:
