@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -66,11 +67,7 @@ def baseline_import(
         reports = learner_sheet.read(file, today=now.astimezone(ZoneInfo(provider.zone)).date(), sheet=sheet)
         tell("comparing with our awards")
 
-        def take_over(*, dry_run: bool) -> room.Done:
-            return room.take_over(
-                work.store, provider.id, file, reports, now=now, by=work.person, dry_run=dry_run
-            )  # fmt: skip
-
+        take_over = partial(room.take_over, work.store, provider.id, file, reports, now=now, by=work.person)
         planned = take_over(dry_run=True)
     lines = {
         "not_held": reports.not_held,
@@ -171,8 +168,8 @@ def completions_import(
     \b
     pars-connector completions import sign-in.xlsx --object https://cme.example.edu/live/2026-spring --dry-run
     """
-    from connector.collection import corrections, sign_in_sheet
     from connector.collection import own as statements
+    from connector.collection import sign_in_sheet
     from connector.inquiry import claims
     from connector.lrs import own
     from connector.sheets.rows import refuse_all
@@ -185,18 +182,9 @@ def completions_import(
         signed = sign_in_sheet.read(file, asked, now=datetime.now(UTC), sheet=sheet)
         found, findings = claims.judge(work.store, work.config, signed)
     refuse_all(findings)
-    if as_json:
-        terminal.json_lines(one.model_dump() for one in found)
-    else:
-        rows = ([one.rule, one.activity, one.completed_on, str(one.rows)] for one in found)
-        terminal.table("", ["rule", "activity", "completed", "rows"], rows, nothing="the sheet has no rows")
-    raws, stale = corrections.newest(work.store, [one.raw for one in signed], overrule=overrule)
-    if stale:
-        _say(f"corrected by another sheet since, and so they stay without --overrule: {stale} rows", as_json=as_json)
-    now = datetime.now(UTC)
-    voids = {one.row.line: corrections.voids(work.store, [raw], now=now) for one, raw in zip(signed, raws, strict=True)}
-    taken_back = [void for of_row in voids.values() for void in of_row]
-    _show_corrected([line for line, of_row in voids.items() if of_row], as_json=as_json)
+    _show_claims(found, as_json=as_json)
+    by_row = {one.row.line: one.raw for one in signed}
+    raws, stale, taken_back = _corrected(work, by_row, overrule=overrule, as_json=as_json)
     if dry_run or not signed:
         _say("nothing was changed", as_json=as_json)
         return
@@ -210,6 +198,29 @@ def completions_import(
         "the daemon takes them up" if running else "no daemon is running: `run` or `once` takes them up",
         as_json=as_json,
     )
+
+
+def _show_claims(found: Sequence[Any], *, as_json: bool) -> None:
+    if as_json:
+        terminal.json_lines(one.model_dump() for one in found)
+        return
+    rows = ([one.rule, one.activity, one.completed_on, str(one.rows)] for one in found)
+    terminal.table("", ["rule", "activity", "completed", "rows"], rows, nothing="the sheet has no rows")
+
+
+def _corrected(
+    work: Work, signed: dict[int, bytes], *, overrule: bool, as_json: bool
+) -> tuple[list[bytes], int, list[bytes]]:
+    """By row: the statements to keep, how many stay corrected, and what takes earlier ones back; said aloud."""
+    from connector.collection import corrections
+
+    raws, stale = corrections.newest(work.store, list(signed.values()), overrule=overrule)
+    if stale:
+        _say(f"corrected by another sheet since, and so they stay without --overrule: {stale} rows", as_json=as_json)
+    now = datetime.now(UTC)
+    voids = {row: corrections.voids(work.store, [raw], now=now) for row, raw in zip(signed, raws, strict=True)}
+    _show_corrected([row for row, found in voids.items() if found], as_json=as_json)
+    return raws, stale, [void for found in voids.values() for void in found]
 
 
 def _show_corrected(lines: list[int], *, as_json: bool) -> None:
