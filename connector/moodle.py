@@ -304,8 +304,8 @@ _REFUSALS: tuple[tuple[frozenset[str], tuple[str, str, str]], ...] = (
             "moodle.account",
             "the account behind the token cannot be used ({code})",
             (
-                "sign in as this user once: it must be confirmed, not suspended, with a password that need not be changed "
-                "and every policy agreed to"
+                "sign in as this user once: it must be confirmed, not suspended, with a password that need not be "
+                "changed and every policy agreed to"
             ),
         ),
     ),
