@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, NewType
@@ -113,6 +113,23 @@ class RemsAnswers(Frozen):
     time_in_practice: str = ""
 
 
+class Need(Frozen):
+    """Another statement of the same learner that a completion waits for, before or after it: `key` is what it meets."""
+
+    key: str
+    within: timedelta
+
+
+class Evidence(Frozen):
+    """A statement that completes nothing itself: it meets needs of completions, or undoes one of its own object."""
+
+    rule: str
+    rule_hash: str
+    provider: str
+    meets: tuple[str, ...] = ()
+    undoes: str = ""
+
+
 class Completion(Frozen):
     """What one rule makes of one statement alone."""
 
@@ -127,6 +144,8 @@ class Completion(Frozen):
     by_moodle: bool = False  # it was open, and Moodle gave the date
     credits: tuple[CreditOffer, ...]
     rems: RemsAnswers | None = None
+    needs: tuple[Need, ...] = ()
+    undone_by: str = ""  # the key of the evidence that undoes it
 
     @property
     def day(self) -> date:

@@ -13,10 +13,10 @@ from connector.config import SHEET, Config
 from connector.findings import Finding
 from connector.lrs.statement import read
 from connector.mapping import rule_files
-from connector.mapping.evaluate import Judged, evaluate
+from connector.mapping.evaluate import Judged, Outcome, evaluate
 from connector.mapping.loader import Ruleset
 from connector.mapping.stage import defaults_of
-from connector.records import Completion, Frozen, Ignored, Problem
+from connector.records import Completion, Frozen, Ignored
 from connector.sheets.days import day
 from connector.store.session import Store
 from connector.store.tables import MappingVersion
@@ -80,5 +80,5 @@ def _why(judged: Sequence[Judged]) -> tuple[str, str]:
     return "no rule takes this row", "; ".join(reasons)
 
 
-def _reason(outcome: Completion | Ignored | Problem) -> str:
+def _reason(outcome: Outcome) -> str:
     return outcome.reason if isinstance(outcome, Ignored) else getattr(outcome, "message", "")

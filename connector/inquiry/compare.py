@@ -87,7 +87,8 @@ def sources(config: Config, name: str | None) -> list[tuple[AnySource, MoodleCon
 
 def named_courses(rules: Ruleset, settings: MoodleConfig) -> list[int]:
     """The courses of this site that rules name in full."""
-    objects = {one for active in rules.rules for one in pinned(active.rule)[1] if one}
+    objects = {one for active in rules.rules for one in pinned(active.rule.when)[1] if one}
+    objects |= {key for active in rules.rules for key in active.rows}
     return sorted({course for one in objects if (course := course_of(settings, one)) is not None})
 
 

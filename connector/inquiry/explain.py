@@ -19,7 +19,7 @@ from connector.mapping.evaluate import RuleTrace
 from connector.mapping.evaluate import explain as trace
 from connector.mapping.loader import from_texts
 from connector.mapping.stage import defaults_of
-from connector.records import Completion, Frozen, Ignored, Problem
+from connector.records import Completion, Evidence, Frozen, Ignored, Problem
 from connector.store import elsewhere
 from connector.store.session import Store
 from connector.store.states import PARKED, State
@@ -160,7 +160,8 @@ def _rules(session: Session, config: Config, row: StatementRow) -> Iterator[Line
 
 
 def _trace(one: RuleTrace) -> Iterator[Line]:
-    verdict = {Completion: "a completion", Ignored: "ignored", Problem: "a problem"}[type(one.outcome)]
+    words = {Completion: "a completion", Evidence: "evidence", Ignored: "ignored", Problem: "a problem"}
+    verdict = words[type(one.outcome)]
     yield Line(depth=1, text=f"rule {one.rule}: {verdict}")
     for seen in one.conditions:
         yield Line(depth=2, text=f"{'yes' if seen.holds else 'NO '} {seen.condition}" + _saw(seen))

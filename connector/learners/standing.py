@@ -48,9 +48,9 @@ def follow(session: Session, opening: Opening, award: Award) -> int:
     the earliest standing completion. What was sent keeps its terms: a later arrival changes nothing there.
     """
     awards = family(session, award)
-    grounds = _grounds(session, awards)
-    offers = _offers(ground for ground in grounds if ground.stands)
-    fallen = _offers(ground for ground in grounds if not ground.stands)
+    grounds = grounds_of(session, awards)
+    offers = offers_of(ground for ground in grounds if ground.stands)
+    fallen = offers_of(ground for ground in grounds if not ground.stands)
     rows = credits_of(session, awards)
     changed = sum(_unwant(session, opening, row) for row in rows if row.certification in fallen.keys() - offers.keys())
     for offer in offers.values():
@@ -71,13 +71,13 @@ def follow(session: Session, opening: Opening, award: Award) -> int:
 
 def wanted_again(session: Session, award: Award, certification: str) -> bool:
     """Does anything that stands earn this certification?"""
-    grounds = _grounds(session, family(session, award))
-    return certification in _offers(ground for ground in grounds if ground.stands)
+    grounds = grounds_of(session, family(session, award))
+    return certification in offers_of(ground for ground in grounds if ground.stands)
 
 
 def rems_answers(session: Session, award: Award) -> RemsAnswers | None:
     """What the statements themselves said of a REMS participant."""
-    grounds = _grounds(session, family(session, award))
+    grounds = grounds_of(session, family(session, award))
     said = [ground.completion.rems for ground in grounds if ground.completion.rems and ground.stands]
     return said[0] if said else None
 
@@ -127,7 +127,7 @@ def _tell_doubled(session: Session, award: Award, sent: Sequence[Credit], openin
         )
 
 
-def _grounds(session: Session, awards: Iterable[Award]) -> list[Ground]:
+def grounds_of(session: Session, awards: Iterable[Award]) -> list[Ground]:
     """The evidence of these awards, ordered by what the statements say and never by when they came."""
     rows = select(EvidenceRow, StatementRow.timestamp, StatementRow.statement_id)
     rows = rows.join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
@@ -143,7 +143,7 @@ def _ground(row: EvidenceRow, timestamp: datetime | None, statement_id: str) -> 
     return Ground(completion, row.standing, (completion.day, moment, completion.rule, statement_id))
 
 
-def _offers(grounds: Iterable[Ground]) -> Offers:
+def offers_of(grounds: Iterable[Ground]) -> Offers:
     """By certification, the first completion's first."""
     offers: Offers = {}
     for ground in grounds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,14 +12,29 @@ from connector.mapping.civil_date import civil_date
 from connector.mapping.conditions import Condition, Seen
 from connector.mapping.functions import FUNCTIONS, number
 from connector.mapping.loader import ActiveRule, Ruleset
-from connector.mapping.paths import Nothing
-from connector.mapping.rules import Amount, CmeCredit, Computed, Credit, Flag, Read, Rems, Rule
+from connector.mapping.offers import Amount, CmeCredit, Computed, Credit, Flag, Read, Rems
+from connector.mapping.paths import Nothing, shown
+from connector.mapping.rules import Catalogue, Rule
 from connector.pars import vocabulary
-from connector.records import Actor, Completion, CreditOffer, Frozen, Ignored, Problem, RemsAnswers, Statement
+from connector.records import (
+    Actor,
+    Completion,
+    CreditOffer,
+    Evidence,
+    Frozen,
+    Ignored,
+    Need,
+    Problem,
+    RemsAnswers,
+    Statement,
+)
 
 _LONGEST_ANSWER = 100
 _LONGEST_REASON = 500
 _LONGEST_PER = 200  # it is part of an index, and PostgreSQL's take no more than 2,704 bytes
+
+
+Outcome = Completion | Evidence | Ignored | Problem
 
 
 class Judged(Frozen):
@@ -26,7 +42,7 @@ class Judged(Frozen):
 
     rule: str
     rule_hash: str
-    outcome: Completion | Ignored | Problem
+    outcome: Outcome
 
 
 class RuleTrace(Frozen):
@@ -35,7 +51,16 @@ class RuleTrace(Frozen):
     rule: str
     rule_hash: str
     conditions: tuple[Seen, ...]
-    outcome: Completion | Ignored | Problem
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Offered:
+    """What a rule offers for one statement: its own words, or those of its catalogue's row."""
+
+    activity: str
+    credits: tuple[Credit, ...]
+    hash: str
 
 
 class _Unusable(Exception):
@@ -47,22 +72,24 @@ class _Unusable(Exception):
 
 
 def evaluate(ruleset: Ruleset, statement: Statement, document: Any) -> tuple[Judged, ...]:
-    """One outcome for each rule whose verb and object fit; `document` is the statement's JSON as it was read.
+    """One outcome for each rule whose verb and object fit, and for each that it is evidence for.
 
-    Of the rules of one provider that match, the one with the highest priority counts; equals stop each other.
+    `document` is the statement's JSON as it was read. Of the rules of one provider that match, the one with the highest
+    priority counts; equals stop each other.
     """
-    candidates = ruleset.candidates(statement.verb, statement.object_id)
-    matching = [active for active in candidates if _first_failed(active, document) is None]
-    return tuple(
-        Judged(
-            rule=active.rule.name,
-            rule_hash=active.hash,
-            outcome=_matched(ruleset, active, matching, statement, document)
-            if active in matching
-            else _ignored(active, document),
-        )
-        for active in candidates
-    )
+    reached = ruleset.reached(statement.verb, statement.object_id)
+    matching = {active: _offered(active, document) for active, own in reached.items() if own and _all(active, document)}
+    taking = [active for active, offered in matching.items() if offered]
+    judged = []
+    for active, own in reached.items():
+        offered = matching.get(active)
+        if offered:
+            outcome: Outcome | None = _matched(ruleset, active, offered, taking, statement, document)
+        else:
+            outcome = _evidence(active, document) or (_ignored(active, document) if own else None)
+        if outcome:
+            judged.append(Judged(rule=active.rule.name, rule_hash=_hash(active, outcome), outcome=outcome))
+    return tuple(judged)
 
 
 def explain(ruleset: Ruleset, statement: Statement, document: Any) -> tuple[RuleTrace, ...]:
@@ -71,12 +98,48 @@ def explain(ruleset: Ruleset, statement: Statement, document: Any) -> tuple[Rule
     return tuple(
         RuleTrace(
             rule=active.rule.name,
-            rule_hash=active.hash,
+            rule_hash=active.own_hash,
             conditions=tuple(condition.look(document) for condition in active.rule.when),
             outcome=outcomes.get(active.rule.name) or _ignored(active, document),
         )
         for active in ruleset.rules
     )
+
+
+def _hash(active: ActiveRule, outcome: Outcome) -> str:
+    return active.own_hash if isinstance(outcome, Problem) else outcome.rule_hash
+
+
+def _all(active: ActiveRule, document: Any) -> bool:
+    return _first_failed(active, document) is None
+
+
+def _offered(active: ActiveRule, document: Any) -> Offered | None:
+    """None where the catalogue has no row for this statement, or an unfinished one."""
+    rule = active.rule
+    if rule.catalogue is None:
+        return Offered(rule.activity, rule.credits, active.own_hash)
+    entry = active.rows.get(_key(rule.catalogue, document))
+    return Offered(entry.activity, entry.credits, entry.hash) if entry and entry.activity else None
+
+
+def _key(catalogue: Catalogue, document: Any) -> str:
+    found = catalogue.key.of(document)
+    return found if isinstance(found, str) else str(found) if isinstance(found, int) else ""
+
+
+def _evidence(active: ActiveRule, document: Any) -> Evidence | None:
+    """Not a completion: does it meet what the rule also requires, or undo a completion?"""
+    rule = active.rule
+    meets = tuple(one.key for one in rule.also_requires if _holds(one.when, document))
+    undoes = rule.undone_key if rule.undone_by and _holds(rule.undone_by, document) else ""
+    if not (meets or undoes):
+        return None
+    return Evidence(rule=rule.name, rule_hash=active.own_hash, provider=active.provider, meets=meets, undoes=undoes)
+
+
+def _holds(when: tuple[Condition, ...], document: Any) -> bool:
+    return all(condition.holds(document) for condition in when)
 
 
 def _first_failed(active: ActiveRule, document: Any) -> Condition | None:
@@ -85,11 +148,22 @@ def _first_failed(active: ActiveRule, document: Any) -> Condition | None:
 
 def _ignored(active: ActiveRule, document: Any) -> Ignored:
     failed = _first_failed(active, document)
-    return _ignored_because(active, _reason(failed, document) if failed else "another verb or object")
+    if failed:
+        return _ignored_because(active, _reason(failed, document))
+    if active.rule.catalogue:
+        return _ignored_because(active, _no_row(active, active.rule.catalogue, document))
+    return _ignored_because(active, "another verb or object")
+
+
+def _no_row(active: ActiveRule, catalogue: Catalogue, document: Any) -> str:
+    if _key(catalogue, document) in active.rows:
+        return f"its row of {catalogue.from_} names no activity yet"
+    seen = shown(catalogue.key.of(document), catalogue.key, strict=True)
+    return f"{catalogue.from_} has no row for `{catalogue.key.text}` (seen: {seen})"
 
 
 def _ignored_because(active: ActiveRule, reason: str) -> Ignored:
-    return Ignored(rule=active.rule.name, rule_hash=active.hash, reason=reason[:_LONGEST_REASON])
+    return Ignored(rule=active.rule.name, rule_hash=active.own_hash, reason=reason[:_LONGEST_REASON])
 
 
 def _reason(failed: Condition, document: Any) -> str:
@@ -103,7 +177,12 @@ def _reason(failed: Condition, document: Any) -> str:
 
 
 def _matched(
-    ruleset: Ruleset, active: ActiveRule, matching: list[ActiveRule], statement: Statement, document: Any
+    ruleset: Ruleset,
+    active: ActiveRule,
+    offered: Offered,
+    matching: list[ActiveRule],
+    statement: Statement,
+    document: Any,
 ) -> Completion | Ignored | Problem:
     rivals = [one for one in matching if one is not active and one.provider == active.provider]
     first = max(rivals, key=lambda one: one.rule.priority, default=None)
@@ -113,7 +192,7 @@ def _matched(
         hint = "give one of them the higher `priority`"
         return _problem("mapping.conflict", "", f"the rule `{first.rule.name}` matches too", hint)
     try:
-        return _completion(ruleset, active, statement, document)
+        return _completion(ruleset, active, offered, statement, document)
     except _Unusable as unusable:
         return unusable.problem
 
@@ -122,27 +201,33 @@ def _problem(code: str, field: str, message: str, hint: str = "") -> Problem:
     return Problem(code=code, field=field, message=message, hint=hint, who=Actor.ADMINISTRATOR)
 
 
-def _completion(ruleset: Ruleset, active: ActiveRule, statement: Statement, document: Any) -> Completion | Ignored:
+def _completion(
+    ruleset: Ruleset, active: ActiveRule, offered: Offered, statement: Statement, document: Any
+) -> Completion | Ignored:
     rule = active.rule
     zone = ruleset.zone_of(active, statement.source)
     if not zone:
         hint = "write `zone` in the rule's `completed_on`, or in the source or the provider of config.yaml"
         raise _Unusable(_problem("mapping.no_zone", "completed_on", "no time zone is named for the date", hint))
     completed_on = None if rule.completed_on.is_open else _completed_on(rule, zone, document)
-    offers = [offer for credit in rule.credits for offer in _offers(credit, document)]
+    offers = [offer for credit in offered.credits for offer in _offers(credit, document)]
     if not offers and not rule.rems:
         return _ignored_because(active, "the statement claims 0 credits")
     return Completion(
         rule=rule.name,
-        rule_hash=active.hash,
+        rule_hash=offered.hash,
         provider=active.provider,
-        activity_id=rule.activity,
+        activity_id=offered.activity,
         completed_on=completed_on,
         zone=zone,
         per=_per(rule, completed_on, statement),
         per_date=completed_on is None and rule.per == "date",
         credits=(*offers, *_rems_offer(rule.rems)),
         rems=_rems_answers(rule.rems, document) if rule.rems else None,
+        needs=tuple(
+            Need(key=one.key, within=one.within) for one in rule.also_requires if not _holds(one.when, document)
+        ),
+        undone_by=rule.undone_key,
     )
 
 
@@ -197,7 +282,7 @@ def _amount(amount: Amount, document: Any) -> Decimal:
     if found is None or isinstance(found, Nothing):
         raise _Unusable(_problem("mapping.no_amount", field, "the statement has no amount here"))
     try:
-        credits_ = FUNCTIONS[amount.function](found) if amount.function else _quarters(found)
+        credits_ = FUNCTIONS[amount.function](found, amount.most) if amount.function else _quarters(found)
     except ValueError as error:
         raise _Unusable(_problem("mapping.bad_amount", field, f"{error}")) from None
     return min(credits_, amount.most)

@@ -1,6 +1,7 @@
 """The functions that turn a value of a statement into an amount: one more is a function and a line in FUNCTIONS.
 
-Each takes what the path found and returns credits in quarter steps; ValueError when the value is not of its kind.
+Each takes what the path found and the rule's `most`, and returns credits in quarter steps; ValueError when the value
+is not of its kind. What is above `most` is cut off afterwards.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ def number(value: Any) -> Decimal | None:
     return exact if exact.is_finite() and abs(exact) < Decimal(10) ** 18 else None
 
 
-def quarter_hours(value: Any) -> Decimal:
+def quarter_hours(value: Any, _most: Decimal) -> Decimal:
     """Hours, rounded down to a quarter of an hour.
 
-    >>> quarter_hours(1.3), quarter_hours("0.74"), quarter_hours(2)
+    >>> six = Decimal(6)
+    >>> quarter_hours(1.3, six), quarter_hours("0.74", six), quarter_hours(2, six)
     (Decimal('1.25'), Decimal('0.50'), Decimal('2.00'))
     """
     hours = number(value)
@@ -42,10 +44,10 @@ def quarter_hours(value: Any) -> Decimal:
     return _whole_quarters(hours * 4)
 
 
-def duration_quarter_hours(value: Any) -> Decimal:
+def duration_quarter_hours(value: Any, _most: Decimal) -> Decimal:
     """An ISO 8601 duration such as `result.duration`, rounded down to a quarter of an hour; no months, no years.
 
-    >>> duration_quarter_hours("PT1H29M59.9S"), duration_quarter_hours("P1DT30M")
+    >>> duration_quarter_hours("PT1H29M59.9S", Decimal(6)), duration_quarter_hours("P1DT30M", Decimal(6))
     (Decimal('1.25'), Decimal('24.50'))
     """
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
@@ -55,11 +57,37 @@ def duration_quarter_hours(value: Any) -> Decimal:
     return _whole_quarters((days * 86400 + hours * 3600 + minutes * 60 + seconds) / 900)
 
 
+def share_of_most(value: Any, most: Decimal) -> Decimal:
+    """A score between 0 and 1, such as `result.score.scaled`: that share of `most`, rounded down to a quarter.
+
+    >>> share_of_most(0.85, Decimal(4)), share_of_most("1", Decimal(4))
+    (Decimal('3.25'), Decimal('4.00'))
+    """
+    share = number(value)
+    if share is None or not 0 <= share <= 1:
+        raise ValueError("not a score between 0 and 1")
+    return _whole_quarters(share * most * 4)
+
+
+def percent_of_most(value: Any, most: Decimal) -> Decimal:
+    """A score between 0 and 100: that share of `most`, rounded down to a quarter.
+
+    >>> percent_of_most(85, Decimal(4))
+    Decimal('3.25')
+    """
+    percent = number(value)
+    if percent is None or not 0 <= percent <= 100:
+        raise ValueError("not a score between 0 and 100")
+    return _whole_quarters(percent * most / 25)
+
+
 def _whole_quarters(quarters: Decimal) -> Decimal:
     return quarters.to_integral_value(rounding=ROUND_FLOOR) * Decimal("0.25")
 
 
-FUNCTIONS: Final[dict[str, Callable[[Any], Decimal]]] = {
+FUNCTIONS: Final[dict[str, Callable[[Any, Decimal], Decimal]]] = {
     "duration_quarter_hours": duration_quarter_hours,
+    "percent_of_most": percent_of_most,
     "quarter_hours": quarter_hours,
+    "share_of_most": share_of_most,
 }

@@ -12,9 +12,14 @@ from pathlib import Path
 from connector import yamlfile
 from connector.errors import ConfigError, MappingError
 from connector.findings import Finding, did_you_mean
+from connector.mapping import catalogue
+from connector.mapping.catalogue import Entry, Sheet
 from connector.mapping.rule_checks import check_file, check_names, check_overlaps, check_per, pinned
-from connector.mapping.rules import MappingFile, Rule
+from connector.mapping.rules import MappingFile, Rule, digest
 from connector.yamlfile import Document
+
+RULES, TESTS = (".yaml", ".yml"), (".test.yaml", ".test.yml")
+NO_ROWS: Mapping[str, Entry] = {}
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,25 @@ class Defaults:
 
 @dataclass(frozen=True, eq=False)
 class ActiveRule:
-    """A rule with its file, its hash and the provider that it reports for."""
+    """A rule with its file, the provider that it reports for, and the rows of its catalogue by key.
+
+    `rule` is complete: what its file's defaults say stands in it.
+    """
 
     file: str
     rule: Rule
-    hash: str
     provider: str
+    rows: Mapping[str, Entry] = field(default_factory=dict)
+
+    @cached_property
+    def hash(self) -> str:
+        """Of the rule with its whole catalogue; a completion names `hash_of` its own row."""
+        rows = sorted((key, entry.hash) for key, entry in self.rows.items())
+        return digest([self.own_hash, rows]) if self.rule.catalogue else self.own_hash
+
+    @cached_property
+    def own_hash(self) -> str:
+        return self.rule.hash
 
 
 @dataclass(frozen=True)
@@ -56,17 +74,29 @@ class Ruleset:
         return hashlib.sha256(" ".join(sorted(active.hash for active in self.rules)).encode()).hexdigest()
 
     @cached_property
-    def _index(self) -> dict[tuple[str | None, str | None], list[int]]:
-        index: dict[tuple[str | None, str | None], list[int]] = {}
+    def _index(self) -> dict[tuple[str | None, str | None], list[tuple[int, bool]]]:
+        index: dict[tuple[str | None, str | None], list[tuple[int, bool]]] = {}
         for place, active in enumerate(self.rules):
-            for key in product(*pinned(active.rule)):
-                index.setdefault(key, []).append(place)
+            others = [*(one.when for one in active.rule.also_requires), active.rule.undone_by]
+            for when in filter(None, [active.rule.when, *others]):
+                for key in product(*pinned(when)):
+                    index.setdefault(key, []).append((place, when is active.rule.when))
         return index
 
     def candidates(self, verb: str, object_id: str) -> list[ActiveRule]:
-        """The rules whose verb and object fit, in their order; the cost does not grow with the others."""
+        """The rules of which some `when` takes this verb and object, in their order."""
+        return list(self.reached(verb, object_id))
+
+    def reached(self, verb: str, object_id: str) -> dict[ActiveRule, bool]:
+        """The same, each with whether its own `when` does, or only what it also requires or is undone by.
+
+        The cost does not grow with the other rules.
+        """
         keys = product((verb, None), (object_id, None))
-        return [self.rules[place] for place in sorted({place for key in keys for place in self._index.get(key, ())})]
+        found: dict[int, bool] = {}
+        for place, is_own in (one for key in keys for one in self._index.get(key, ())):
+            found[place] = found.get(place, False) or is_own
+        return {self.rules[place]: found[place] for place in sorted(found)}
 
     def zone_of(self, active: ActiveRule, source: str) -> str:
         """Rule, else source, else provider; empty where none of them names a zone."""
@@ -74,29 +104,54 @@ class Ruleset:
         return named or self.defaults.providers.get(active.provider, "")
 
 
+@dataclass
+class Folder:
+    """What was read: mapping files, the sheets that they name (by the name they use), and what is wrong with either."""
+
+    path: Path
+    documents: list[Document] = field(default_factory=list)
+    sheets: dict[str, Sheet] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    kept: Mapping[str, str] | None = None  # sheets as a version in the store holds them
+
+    def sheet(self, name: str, columns: tuple[str, ...]) -> None:
+        path = self.path / name
+        if self.kept is not None:
+            if name in self.kept:
+                self.sheets[name] = catalogue.from_text(name, self.kept[name], columns)
+            return
+        try:
+            self.sheets[name] = catalogue.read(path, columns)
+        except ConfigError as error:
+            self.findings.extend(catalogue.missing(str(path), error))
+
+
 def load(folder: Path, defaults: Defaults | None = None) -> Ruleset:
     """The rules of every *.yaml and *.yml file right in the folder, or MappingError with all findings."""
-    documents, findings = _read(folder)
-    return _without_errors(*_compile(documents, findings, defaults))
+    return _without_errors(*_compile(_read(folder), defaults))
 
 
 def lint(folder: Path, defaults: Defaults | None = None) -> list[Finding]:
     """All errors and warnings, in the order of the files."""
-    documents, findings = _read(folder)
-    _, findings = _compile(documents, findings, defaults)
+    _, findings = _compile(_read(folder), defaults)
     return sorted(findings, key=lambda finding: (finding.path, finding.line, finding.column))
 
 
 def from_texts(files: Mapping[str, str], defaults: Defaults | None = None) -> Ruleset:
     """The rules of `Ruleset.files` again, as they were stored."""
-    documents: list[Document] = []
-    findings: list[Finding] = []
+    found = Folder(Path(), kept={name: text for name, text in files.items() if not name.endswith(RULES)})
     for name, text in files.items():
-        try:
-            documents.append(yamlfile.read_text(name, text))
-        except ConfigError as error:
-            findings.extend(error.findings)
-    return _without_errors(*_compile(documents, findings, defaults))
+        if name.endswith(RULES):
+            try:
+                found.documents.append(yamlfile.read_text(name, text))
+            except ConfigError as error:
+                found.findings.extend(error.findings)
+    return _without_errors(*_compile(found, defaults))
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The mapping files of a folder; what ends in .test.yaml holds tests and no rules."""
+    return sorted(path for path in folder.glob("*") if path.name.endswith(RULES) and not path.name.endswith(TESTS))
 
 
 def _without_errors(ruleset: Ruleset, findings: Iterable[Finding]) -> Ruleset:
@@ -106,44 +161,53 @@ def _without_errors(ruleset: Ruleset, findings: Iterable[Finding]) -> Ruleset:
     return ruleset
 
 
-def _read(folder: Path) -> tuple[list[Document], list[Finding]]:
-    documents: list[Document] = []
-    findings: list[Finding] = []
-    paths = sorted(path for path in folder.glob("*") if path.suffix in (".yaml", ".yml"))
+def _read(folder: Path) -> Folder:
+    found = Folder(folder)
+    paths = files_of(folder)
     if not paths:
         message = "there is no mapping file here" if folder.is_dir() else "there is no such folder"
-        findings.append(Finding(level="error", code="mapping.no_rules", path=str(folder), message=message))
+        found.findings.append(Finding(level="error", code="mapping.no_rules", path=str(folder), message=message))
     for path in paths:
         try:
-            documents.append(yamlfile.read(path))
+            found.documents.append(yamlfile.read(path))
         except ConfigError as error:
-            findings.extend(error.findings)
-    return documents, findings
+            found.findings.extend(error.findings)
+    return found
 
 
-def _compile(
-    documents: Iterable[Document], findings: list[Finding], defaults: Defaults | None
-) -> tuple[Ruleset, list[Finding]]:
-    """The rules that can be read, and `findings` with all that is wrong or doubtful about any."""
-    defaults = defaults or Defaults()
+def _compile(found: Folder, defaults: Defaults | None) -> tuple[Ruleset, list[Finding]]:
+    """The rules that can be read, and all that is wrong or doubtful about any."""
+    defaults, findings = defaults or Defaults(), found.findings
     files: list[tuple[Document, MappingFile]] = []
-    for document in documents:
+    for document in found.documents:
         try:
-            files.append((document, yamlfile.validate(document, MappingFile, MappingError)))
+            files.append((document, yamlfile.validate(document, MappingFile, MappingError).effective))
         except MappingError as error:
             findings.extend(error.findings)
+    for name, columns in catalogue.named(rule for _, file in files for rule in file.rules):
+        found.sheet(name, columns)
+    rules = tuple(
+        ActiveRule(document.name, rule, defaults.provider_of(rule), _rows(found, rule))
+        for document, file in files
+        for rule in file.rules
+    )
     for document, file in files:
         findings.extend(check_file(document, file))
         findings.extend(_unknown_providers(document, file, defaults))
         findings.extend(() if defaults.moodle else _nobody_to_ask(document, file))
         findings.extend(_only_sessions(document, file) if defaults.sessions else ())
     findings.extend([*check_names(files), *check_per(files, defaults.provider_of), *check_overlaps(files)])
-    rules = tuple(
-        ActiveRule(document.name, rule, rule.hash, defaults.provider_of(rule))
-        for document, file in files
-        for rule in file.rules
-    )
-    return Ruleset(rules, {Path(document.name).name: document.text for document, _ in files}, defaults), findings
+    texts = {Path(document.name).name: document.text for document, _ in files}
+    texts |= {name: sheet.text for name, sheet in found.sheets.items()}
+    return Ruleset(rules, texts, defaults), findings
+
+
+def _rows(found: Folder, rule: Rule) -> Mapping[str, Entry]:
+    if rule.catalogue is None or rule.catalogue.from_ not in found.sheets:
+        return NO_ROWS
+    rows, findings = catalogue.entries(rule, found.sheets[rule.catalogue.from_])
+    found.findings.extend(findings)
+    return rows
 
 
 def _unknown_providers(document: Document, file: MappingFile, defaults: Defaults) -> Iterable[Finding]:

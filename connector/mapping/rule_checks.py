@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 
 from connector.findings import Finding, did_you_mean
 from connector.mapping.conditions import OBJECT_ID, VERB_ID, Condition
+from connector.mapping.offers import MocCredit
 from connector.mapping.paths import read_path
-from connector.mapping.rules import MappingFile, MocCredit, Rule
+from connector.mapping.rules import MappingFile, Rule
 from connector.mapping.short_names import VERBS
 from connector.pars import vocabulary
 from connector.yamlfile import Document, Loc
@@ -24,9 +25,17 @@ def check_file(document: Document, file: MappingFile) -> Iterator[Finding]:
     """Warnings about each rule alone."""
     for place, rule in enumerate(file.rules):
         loc: Loc = ("rules", place)
+        yield from _nothing_earned(document, rule, loc)
         yield from _credit_types(document, rule, loc)
         yield from _too_wide(document, rule, loc)
         yield from _unknown_roots(document, document.value["rules"][place], loc)
+
+
+def _nothing_earned(document: Document, rule: Rule, loc: Loc) -> Iterator[Finding]:
+    """Asked of the complete rule: its file's defaults may give the credits, and a catalogue does."""
+    if not (rule.credits or rule.rems or rule.catalogue):
+        message = f"the rule `{rule.name}` earns nothing: it has neither `credits` nor `rems`"
+        yield document.finding("mapping.no_credits", document.where(loc), message)
 
 
 def _credit_types(document: Document, rule: Rule, loc: Loc) -> Iterator[Finding]:
@@ -103,7 +112,7 @@ def check_overlaps(documents: list[tuple[Document, MappingFile]]) -> Iterator[Fi
     seen: dict[tuple[Any, ...], list[Rule]] = {}
     for document, file in documents:
         for place, rule in enumerate(file.rules):
-            verbs, objects = pinned(rule)
+            verbs, objects = pinned(rule.when)
             keys = [(rule.provider, rule.priority, verb) for verb in verbs if verb]
             reach = {_EVERY} if None in objects else {*objects, None}
             rivals = {other.name: other for key in keys for object_ in reach for other in seen.get((*key, object_), ())}
@@ -124,7 +133,7 @@ def _overlap(document: Document, loc: Loc, rule: Rule, rivals: list[Rule]) -> It
 
 
 def _is_general(rule: Rule) -> bool:
-    return None in pinned(rule)[1]
+    return None in pinned(rule.when)[1]
 
 
 def _includes(wide: Rule, narrow: Rule) -> bool:
@@ -138,9 +147,9 @@ def _rest(rule: Rule) -> frozenset[str]:
     return frozenset(one.model_dump_json(by_alias=True, exclude_defaults=True) for one in rest)
 
 
-def pinned(rule: Rule) -> tuple[frozenset[str | None], frozenset[str | None]]:
-    """The only verbs and the only objects that can fulfil the rule; {None} where it takes any."""
-    return _pinned(rule.when, VERB_ID), _pinned(rule.when, OBJECT_ID)
+def pinned(when: tuple[Condition, ...]) -> tuple[frozenset[str | None], frozenset[str | None]]:
+    """The only verbs and the only objects that can fulfil these conditions; {None} where they take any."""
+    return _pinned(when, VERB_ID), _pinned(when, OBJECT_ID)
 
 
 def _pinned(when: tuple[Condition, ...], steps: tuple[str, str]) -> frozenset[str | None]:

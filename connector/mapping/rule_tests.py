@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from connector.mapping.evaluate import Judged, evaluate
+from connector.mapping.cases import Expected, RuleTest
+from connector.mapping.evaluate import Judged, Outcome, evaluate
 from connector.mapping.loader import ActiveRule, Defaults, Ruleset, load
-from connector.mapping.rules import Expected, RuleTest
 from connector.records import Completion, Frozen, Ignored, Problem, Statement
 
 OPEN = "open"
@@ -96,14 +96,18 @@ def _compared(expected: Expected | str, judged: Judged | None) -> Iterator[str]:
             yield f"expected {expected.date}, got {day}"
 
 
-def _said(outcome: Completion | Ignored | Problem) -> str:
-    return outcome.code if isinstance(outcome, Problem) else "ignored" if isinstance(outcome, Ignored) else "completion"
+def _said(outcome: Outcome) -> str:
+    return outcome.code if isinstance(outcome, Problem) else type(outcome).__name__.lower()
 
 
-def _in_words(outcome: Completion | Ignored | Problem) -> str:
-    if isinstance(outcome, Completion):
-        return "a completion"
-    return f"ignored ({outcome.reason})" if isinstance(outcome, Ignored) else f"{outcome.code} ({outcome.message})"
+def _in_words(outcome: Outcome) -> str:
+    match outcome:
+        case Ignored():
+            return f"ignored ({outcome.reason})"
+        case Problem():
+            return f"{outcome.code} ({outcome.message})"
+        case _:
+            return "a completion" if isinstance(outcome, Completion) else "evidence"
 
 
 def _amounts(credits_: dict[str, Decimal]) -> str:

@@ -18,7 +18,7 @@ from connector.mapping import rule_files
 from connector.mapping.evaluate import evaluate
 from connector.mapping.loader import Defaults, Ruleset
 from connector.metrics import MAPPING_VALID
-from connector.records import Actor, Completion, Counts, Ignored, Problem
+from connector.records import Actor, Completion, Counts, Evidence, Ignored, Problem
 from connector.store import poison
 from connector.store.session import Store
 from connector.store.tables import Event, EvidenceRow, MappingVersion, Source, StatementRow, Voided
@@ -184,7 +184,7 @@ def _problem_of(row: StatementRow, *, standing: bool) -> list[dict[str, Any]]:
 
 
 def _kept(
-    row: StatementRow, rule: str, rule_hash: str, outcome: Completion | Ignored | Problem, *, standing: bool
+    row: StatementRow, rule: str, rule_hash: str, outcome: Completion | Evidence | Ignored | Problem, *, standing: bool
 ) -> dict[str, Any]:
     columns: dict[str, Any] = {"statement_pk": row.id, "actor_key": row.actor_key, "rule": rule, "rule_hash": rule_hash}
     columns |= {"standing": standing, "reason": "", "completion": None, "problem": None, "next_at": None}
@@ -194,6 +194,9 @@ def _kept(
             columns["problem"] = doubt.model_dump(mode="json") if isinstance(doubt, Problem) else None
             columns["next_at"] = datetime.now(UTC) if outcome.completed_on is None else None
             return columns | {"outcome": "completion", "completion": outcome.model_dump(mode="json")}
+        case Evidence():
+            columns["next_at"] = datetime.now(UTC)  # the learners room looks whose completion waits for it
+            return columns | {"outcome": "evidence", "completion": outcome.model_dump(mode="json")}
         case Ignored():
             return columns | {"outcome": "ignored", "reason": outcome.reason}
         case Problem():

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from connector.mapping import conditions, functions, rules, short_names
+from connector.mapping import cases, conditions, functions, offers, rules, short_names
 from connector.mapping.loader import from_texts
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "mapping.md").read_text()
 SOURCES = [*(ROOT / "connector" / "mapping").glob("*.py"), ROOT / "connector" / "yamlfile.py"]
 FORMS = [
-    rules.MappingFile, rules.Rule, rules.CompletedOn, rules.CmeCredit, rules.MocCredit, rules.Computed, rules.Rems,
-    rules.RuleTest, rules.Expected,
+    rules.MappingFile, rules.FileDefaults, rules.Rule, rules.AlsoRequires, rules.Catalogue, rules.CompletedOn,
+    offers.CmeCredit, offers.MocCredit, offers.Computed, offers.Rems, cases.RuleTest, cases.Expected,
 ]  # fmt: skip
 
 

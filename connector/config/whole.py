@@ -1,0 +1,126 @@
+"""config.yaml as one checked value, read and anchored to its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Discriminator, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from connector import yamlfile
+from connector.config.providers import ProviderConfig
+from connector.config.settings import (
+    LearnersConfig,
+    LogConfig,
+    ParsConfig,
+    RecordConfig,
+    ScheduleConfig,
+    StoreConfig,
+    ValidationConfig,
+    WebConfig,
+)
+from connector.config.sources import SHEET, AnySource, InletConfig, SourceConfig, which_source
+from connector.config.values import some
+from connector.errors import ConfigError
+from connector.pars.wire import Wire
+from connector.records import Frozen
+
+
+class Config(Frozen):
+    """The whole of config.yaml."""
+
+    providers: Annotated[tuple[ProviderConfig, ...], AfterValidator(some)]
+    sources: Annotated[
+        tuple[
+            Annotated[
+                Annotated[SourceConfig, Tag("lrs")] | Annotated[InletConfig, Tag("inlet")],
+                Discriminator(which_source),
+            ],
+            ...,
+        ],
+        AfterValidator(some),
+    ]
+    mappings: Path = Path("mappings")
+    learners: LearnersConfig = LearnersConfig()
+    pars: ParsConfig = ParsConfig()
+    record: RecordConfig = RecordConfig()
+    validation: ValidationConfig = ValidationConfig()
+    wire: Wire = Wire()
+    store: StoreConfig = StoreConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    web: WebConfig = WebConfig()
+    log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Config:
+        for what, names in (
+            ("provider id", [provider.id for provider in self.providers]),
+            ("source name", [source.name for source in self.sources]),
+        ):
+            if len(set(names)) < len(names):
+                raise ValueError(f"two entries share one {what}")
+        users = [source.inlet.user for source in self.inlets]
+        if len(set(users)) < len(users):
+            raise ValueError("two inlets share one user: nobody could tell their senders apart")
+        if any(source.name == SHEET for source in self.sources):
+            raise ValueError(f"no source may be called {SHEET}: imported completions are")
+        return self
+
+    @model_validator(mode="after")
+    def _passwords_do_not_travel_in_the_open(self) -> Config:
+        if self.inlets and not (self.web.is_loopback or self.web.tls or self.web.behind_proxy):
+            raise PydanticCustomError(
+                "config.inlet_in_the_open",
+                "with an inlet, an address that is not loopback needs `web.tls` or `web.behind_proxy: true`",
+                {"at": ("web", "host"), "hint": "docs/howto/inlet.md shows both ways"},
+            )
+        return self
+
+    @property
+    def polled(self) -> tuple[SourceConfig, ...]:
+        """The LRSs that are asked."""
+        return tuple(source for source in self.sources if isinstance(source, SourceConfig))
+
+    @property
+    def inlets(self) -> tuple[InletConfig, ...]:
+        """The senders that come by themselves."""
+        return tuple(source for source in self.sources if isinstance(source, InletConfig))
+
+    def provider(self, provider_id: str) -> ProviderConfig:
+        return next(provider for provider in self.providers if provider.id == provider_id)
+
+    def zone_of(self, provider: ProviderConfig, source: AnySource | None) -> ZoneInfo:
+        return ZoneInfo((source.zone if source else None) or provider.zone)
+
+
+def load(path: Path) -> Config:
+    """Read and check config.yaml; relative paths count from its folder. Raises ConfigError with every finding."""
+    if not path.is_file():
+        raise ConfigError(
+            "config.missing",
+            "no configuration file",
+            "copy config.example.yaml to config.yaml, or name another with --config",
+            where=str(path),
+        )
+    anchored: Config = _anchored(yamlfile.validate(yamlfile.read(path), Config), path.resolve().parent)
+    return anchored
+
+
+def _anchored(value: Any, folder: Path) -> Any:
+    """The same model with every relative path (and SQLite file) made absolute from `folder`."""
+    if isinstance(value, Path):
+        return value if value.is_absolute() else folder / value
+    if isinstance(value, tuple):
+        return tuple(_anchored(item, folder) for item in value)
+    if isinstance(value, StoreConfig):
+        url = value.url
+        if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+            url = f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
+        return value.model_copy(update={"url": url, "rems_key": _anchored(value.rems_key, folder)})
+    if isinstance(value, Frozen):
+        return value.model_copy(
+            update={name: _anchored(getattr(value, name), folder) for name in type(value).model_fields}
+        )
+    return value

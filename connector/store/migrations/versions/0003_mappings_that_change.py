@@ -1,0 +1,26 @@
+"""Rules that change under records that were sent: what a credit was offered and reported on, and who left which award."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+_DUE, _LEFT = sa.text("next_at IS NOT NULL"), sa.text("left_award IS NOT NULL")
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("credit", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("offered", sa.String(16), nullable=True))
+        batch_op.add_column(sa.Column("offered_total", sa.String(16), nullable=True))
+        batch_op.add_column(sa.Column("attention", sa.String(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("reported_on", sa.Date(), nullable=True))
+    op.execute("UPDATE credit SET offered = amount, offered_total = board_total")
+    op.execute(
+        "UPDATE credit SET reported_on = (SELECT completed_on FROM award WHERE award.id = credit.award_id) "
+        "WHERE attempts > 0 OR at_pars <> 'no'"
+    )
+    with op.batch_alter_table("evidence", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("left_award", sa.Integer(), nullable=True))
+        batch_op.create_index("ix_evidence_due", ["next_at"], sqlite_where=_DUE, postgresql_where=_DUE)
+        batch_op.create_index("ix_evidence_left", ["left_award"], sqlite_where=_LEFT, postgresql_where=_LEFT)

@@ -1,0 +1,30 @@
+"""Wishes: what a command or page asks of the daemon, in one short transaction; a stage carries it out and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from connector.store.tables import Wish
+
+
+def wish(session: Session, kind: str, args: dict[str, Any], *, by: str, now: datetime) -> Wish:
+    """Ask for it; the row's `result` will say what came of it."""
+    row = Wish(kind=kind, args=args, by=by, at=now)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def asked(session: Session, kind: str) -> Sequence[Wish]:
+    """What nobody has carried out yet, the oldest first; under a lock that another daemon passes by."""
+    rows = select(Wish).where(Wish.kind == kind, col(Wish.done_at).is_(None)).order_by(col(Wish.id))
+    return session.exec(rows.with_for_update(skip_locked=True)).all()
+
+
+def answer(session: Session, row: Wish, result: str, *, now: datetime) -> None:
+    row.done_at, row.result = now, result
+    session.add(row)
