@@ -16,17 +16,20 @@ from connector.config import Config, ProviderConfig
 from connector.errors import ConfigError
 from connector.findings import Finding, did_you_mean
 from connector.pars import identifiers
+from connector.pars.point_columns import POINT_COLUMNS
 from connector.pars.vocabulary import BOARDS
 from connector.records import Counts, RemsAnswers
-from connector.sheets import SheetRow, read_csv
+from connector.sheets import SheetRow, read_sheet
 from connector.store.moves import move
 from connector.store.session import Store
 from connector.store.states import State
-from connector.store.tables import ActivityRow, Award, Credit
+from connector.store.tables import ActivityRow, Award, Credit, LearnerRow
 
 REQUIRED = ("activity_id", "title", "start", "end", "credits")
 REMS_TYPES: tuple[str, ...] = get_args(RemsAnswers.model_fields["type"].annotation)
 OPTIONAL = ("boards", "credit_claim_date", "rems_type", "rems_rpc_id", "format")
+OTHERS = ("object_id", *POINT_COLUMNS)
+"""Not read here: with them the sheet can be the catalogue of a rule too."""
 
 
 def load(config: Config, store: Store) -> int:
@@ -73,6 +76,9 @@ def _take_over(store: Store, provider: ProviderConfig, rows: Sequence[ActivityRo
         for row in session.exec(_of(provider).where(col(ActivityRow.activity_id).in_(gone))):
             session.delete(row)
         _judge_again(session, provider, {row.activity_id for row in changed} | gone, now)
+        limits = {row.activity_id: (row.credits, row.format) for row in known.values()}
+        other = {row.activity_id for row in changed if limits.get(row.activity_id) != (row.credits, row.format)}
+        _share_again(session, provider, other | gone)
     return Counts(changed=len(changed), gone=len(gone))
 
 
@@ -96,11 +102,21 @@ def _judge_again(session: Session, provider: ProviderConfig, activity_ids: Colle
             move(session, credit, State.HELD, now=now, code="activity.changed", by="activities")
 
 
+def _share_again(session: Session, provider: ProviderConfig, activity_ids: Collection[str]) -> None:
+    """Who earns one of these again and again has another maximum now: the learners room looks at him anew, and
+    validation waits for that."""
+    theirs = select(Award.learner_id).where(Award.provider_id == provider.id, Award.per != "")
+    theirs = theirs.where(col(Award.activity_id).in_(activity_ids))
+    for learner in session.exec(select(LearnerRow).where(col(LearnerRow.id).in_(theirs))):
+        learner.fetched_at = None
+        session.add(learner)
+
+
 def read(provider: ProviderConfig) -> list[ActivityRow]:
     """One provider's sheet as rows. Raises ConfigError with every finding, by line and column."""
     assert provider.activities is not None  # noqa: S101 - asked only for providers with a sheet
     found: list[Finding] = []
-    sheet = read_csv(provider.activities, required=REQUIRED, optional=OPTIONAL)
+    sheet = read_sheet(provider.activities, required=REQUIRED, optional=(*OPTIONAL, *OTHERS)).rows
     rows = [_activity(provider, row, found) for row in sheet]
     found += _twice(sheet)
     if found:

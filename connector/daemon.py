@@ -26,6 +26,7 @@ from connector.web.server import HealthServer
 
 GRACE = 7.0  # seconds for what is in flight; ten until whoever sent SIGTERM loses patience
 WATCH = timedelta(minutes=5)  # for sources that have become quiet
+PLAN = timedelta(seconds=30)  # for rules that have changed, and what they would do to what was read before
 DIGEST = ("mapping", "learners", "activities", "validation")
 logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a turn skipped behind a long one is no news
 
@@ -41,7 +42,7 @@ class Daemon:
         self._busy = 0
         self._quiet = threading.Condition()
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(len(config.polled) + 4)},
+            executors={"default": ThreadPoolExecutor(len(config.polled) + 5)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             timezone=UTC,
         )
@@ -54,6 +55,7 @@ class Daemon:
             collect = partial(pipeline.collect, self._store, self._config, source, patience=source.every)
             self._every(source.every, f"collection:{source.name}", collect)
         self._every(WATCH, "watch", partial(pipeline.watch, self._store, self._config))
+        self._every(PLAN, "plan", partial(pipeline.count_plan, self._store, self._config))
         self._every(schedule.digest, "digest", self._stages(*DIGEST))
         self._every(schedule.submission, "submission", self._stages("submission"))
         self._every(schedule.reconciliation, "reconciliation", self._stages("reconciliation"))
@@ -68,6 +70,11 @@ class Daemon:
             ended = self._quiet.wait_for(lambda: self._busy == 0, timeout=grace)
         self.health.stop()
         return ended
+
+    def hang_up(self) -> None:
+        """SIGHUP: the rules are read again now, or with the turn after the one that is under way."""
+        pipeline.read_rules_again(self._store)
+        self._scheduler.modify_job("digest", next_run_time=datetime.now(UTC))
 
     def _stages(self, *names: str) -> Callable[[], object]:
         return partial(pipeline.run, self._store, self._config, names)
@@ -113,7 +120,7 @@ def run(store: Store, config: Config, *, ready: Callable[[Daemon], None] | None 
         log.info("daemon.started", pid=os.getpid(), port=daemon.health.port, store=store.shown)
         if ready:
             ready(daemon)
-        _wait_for_the_end(signals)
+        _wait_for_the_end(signals, daemon)
         ended = daemon.stop()
         log.info("daemon.stopped", pid=os.getpid(), state="clean" if ended else "in flight")
         if not ended:
@@ -132,10 +139,11 @@ def _signals() -> queue.SimpleQueue[int]:
     return come
 
 
-def _wait_for_the_end(signals: queue.SimpleQueue[int]) -> None:
+def _wait_for_the_end(signals: queue.SimpleQueue[int], daemon: Daemon) -> None:
     while (number := signals.get()) == signal.SIGHUP:
-        hint = "rules and learners are read again by themselves; config.yaml needs a restart"
+        hint = "the rules are read again now, learners by themselves; config.yaml needs a restart"
         log.info("daemon.hangup", signal="SIGHUP", hint=hint)
+        daemon.hang_up()
     log.info("daemon.stopping", signal=signal.Signals(number).name)
 
 

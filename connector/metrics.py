@@ -34,7 +34,17 @@ STORE_UP = Gauge(
     "pars_store_up", "1 when the store answers; the gauges of its rows are absent while it does not", registry=REGISTRY
 )
 MAPPING_VALID = Gauge(
-    "pars_mapping_last_reload_successful", "1 when the mapping files on disk are the active rules", registry=REGISTRY
+    "pars_mapping_last_reload_successful", "1 when the mapping files on disk are good", registry=REGISTRY
+)
+MAPPING_ACTIVATED = Gauge(
+    "pars_mapping_activated_timestamp_seconds", "When the rules in force were activated", registry=REGISTRY
+)
+MAPPING_DIFFERS = Gauge(
+    "pars_mapping_files_differ", "1 when good files on disk are not the rules in force: another daemon's are",
+    registry=REGISTRY,
+)  # fmt: skip
+MAPPING_WAITS = Gauge(
+    "pars_mapping_plan_waits", "Outcomes that the rules in force would give otherwise", ["what"], registry=REGISTRY
 )
 
 

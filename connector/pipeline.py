@@ -125,6 +125,21 @@ def watch(store: Store, config: Config) -> None:
     run_stage(store, config, "watch", look)
 
 
+def read_rules_again(store: Store) -> None:
+    """A person has changed something and asks for it now: the files on disk count as touched."""
+    mapping.read_again(store)
+
+
+def count_plan(store: Store, config: Config) -> None:
+    """Say what new rules would do to statements read before, as a stage run of its own: it delays no new statement."""
+
+    def look(store: Store, config: Config) -> Counts:
+        mapping.count_waiting(store, config)
+        return Counts()
+
+    run_stage(store, config, "plan", look)
+
+
 def check_rules(store: Store, config: Config) -> None:
     """Refuse to start without any usable rule: with older ones in the store, a bad file only leaves a log line."""
     mapping.active(store, config)

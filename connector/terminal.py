@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from connector.inquiry.explain import Line
+from connector.inquiry.story import Line
 
 
 def say(text: str) -> None:

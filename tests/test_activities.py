@@ -8,13 +8,20 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 from sqlmodel import select
 
 from connector import activities
 from connector.errors import ConfigError
 from connector.store.states import State
 from connector.store.tables import ActivityRow
-from tests.learners.middle import ACTIVITY, ANNA, Middle, laid_out, statement, write_sheet
+from tests.learners.middle import ACTIVITY, ANNA, COURSE, Middle, configured, laid_out, statement, write_sheet
+
+BY_SHEET = """
+  - name: all
+    when: [{path: verb.id, is: completed}, {path: object.id, starts_with: "https://lms.example.org/course"}]
+    catalogue: {from: ../activities.csv}
+"""
 
 
 @pytest.fixture
@@ -106,6 +113,33 @@ def test_an_unchanged_sheet_is_not_read_again_and_writes_nothing(place: Middle) 
     before = stored(place)[0].loaded_at
     assert not activities.run(place.store, place.config)
     assert stored(place)[0].loaded_at == before
+
+
+def test_the_sheet_may_be_the_catalogue_of_a_rule_too(place: Middle) -> None:
+    place.rules(BY_SHEET).sheet(ANNA)
+    place.activity(ACTIVITY | {"object_id": COURSE, "credits": "1.50", "ABIM": "1", "ABIM/Medical Knowledge": "0.75"})
+    place.post(statement(1)).run()
+    assert place.states() == [("AMA PRA Category 1", State.READY), ("Medical Knowledge", State.READY)]
+    with place.credits() as (cme, moc):
+        assert (cme.amount, moc.amount, moc.board_total) == (Decimal("1.50"), Decimal("0.75"), Decimal("1.00"))
+
+
+def test_a_column_that_nobody_reads_is_still_refused(place: Middle) -> None:
+    with pytest.raises(ConfigError, match="no known name"):
+        place.activity(ACTIVITY | {"credit_claim_dat": "2026-12-01"})
+
+
+def test_the_sheet_may_be_a_workbook(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    (provider,) = config.providers
+    book = Workbook()
+    assert book.active is not None
+    book.active.append(["activity_id", "title", "start", "end", "credits", "boards"])
+    book.active.append([203512345, "Update", date(2026, 1, 1), "2026-12-31", 1.75, "ABIM;ABA"])
+    book.save(tmp_path / "activities.xlsx")
+    (row,) = activities.read(provider.model_copy(update={"activities": tmp_path / "activities.xlsx"}))
+    assert (row.activity_id, row.start, row.end) == ("203512345", date(2026, 1, 1), date(2026, 12, 31))
+    assert (row.credits, row.boards) == (Decimal("1.75"), ["ABIM", "ABA"])
 
 
 def test_a_bad_sheet_leaves_the_store_as_it_was(place: Middle) -> None:

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 from structlog.testing import capture_logs
 
 from connector.errors import MappingError
+from connector.mapping import outcomes as outcomes_
 from connector.mapping import rule_files, stage
 from connector.metrics import MAPPING_VALID
 from connector.store.tables import Event, MappingVersion, StatementRow
@@ -79,12 +80,12 @@ def test_what_nobody_can_read_has_one_outcome_under_no_rule(place: Middle) -> No
 def test_a_statement_that_makes_the_rules_stumble_is_a_problem_and_the_page_goes_on(
     place: Middle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = stage.evaluate
+    plain = outcomes_.evaluate
 
     def explode(rules: Any, one: Any, document: Any) -> Any:
         return {}[document] if one.id.endswith("1") else plain(rules, one, document)
 
-    monkeypatch.setattr(stage, "evaluate", explode)
+    monkeypatch.setattr(outcomes_, "evaluate", explode)
     place.post(statement(1), statement(2))
     turn(place)
     assert [(row.outcome, row.reason) for row in place.evidence()] == [

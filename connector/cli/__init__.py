@@ -8,7 +8,18 @@ from pathlib import Path
 import click
 
 from connector import __version__
-from connector.cli import comparing, going_live, importing, looking, mapping, rehearsing, running
+from connector.cli import (
+    comparing,
+    desk,
+    going_live,
+    importing,
+    looking,
+    mapping,
+    planning,
+    rehearsing,
+    running,
+    suggesting,
+)
 from connector.cli.work import Work
 
 __all__ = ["main"]
@@ -41,8 +52,11 @@ def main(context: click.Context, path: Path) -> None:
 for command in (
     *running.COMMANDS,
     *looking.COMMANDS,
+    *desk.COMMANDS,
     *comparing.COMMANDS,
     *mapping.COMMANDS,
+    *planning.COMMANDS,
+    *suggesting.COMMANDS,
     *going_live.COMMANDS,
     *importing.COMMANDS,
     *rehearsing.COMMANDS,

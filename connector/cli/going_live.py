@@ -14,6 +14,7 @@ from connector.collection.rereading import Stretch
 from connector.config import InletConfig, SourceConfig
 from connector.inquiry import backfill as inquiry
 from connector.inquiry.lrs_report import span
+from connector.inquiry.windows import Window
 from connector.store import releases
 from connector.store.leases import is_running
 from connector.store.tables import Source
@@ -80,7 +81,7 @@ def _sources(work: Work, name: str | None) -> list[SourceConfig]:
     return [source]
 
 
-def _window(work: Work, source: SourceConfig, since: datetime, until: datetime | None) -> inquiry.Window:
+def _window(work: Work, source: SourceConfig, since: datetime, until: datetime | None) -> Window:
     """From midnight to midnight where the source counts its days."""
     zone, now = work.config.zone_of(work.config.providers[0], source), datetime.now(UTC)
     begin = datetime.combine(since.date(), time.min, zone).astimezone(UTC)
@@ -89,13 +90,13 @@ def _window(work: Work, source: SourceConfig, since: datetime, until: datetime |
     if begin > now:
         raise click.BadParameter("lies in the future", param_hint="--since")
     if until is None:
-        return inquiry.Window(source=source, since=begin, until=(row.high_water if row else None) or now)
+        return Window(source=source, since=begin, until=(row.high_water if row else None) or now)
     if until.date() > now.astimezone(zone).date():
         raise click.BadParameter("lies in the future", param_hint="--until")
     if until < since:
         raise click.BadParameter("is before --since", param_hint="--until")
     end = datetime.combine(until.date() + timedelta(days=1), time.min, zone).astimezone(UTC)
-    return inquiry.Window(source=source, since=begin, until=min(end, now), known_from=row.start_from if row else None)
+    return Window(source=source, since=begin, until=min(end, now), known_from=row.start_from if row else None)
 
 
 def _show(found: list[inquiry.Estimate], *, as_json: bool) -> None:

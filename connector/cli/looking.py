@@ -1,16 +1,19 @@
-"""The commands that look and change nothing: check, explain, records, unmatched."""
+"""The commands that look and change nothing: check, explain, records."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 import click
+import orjson
 
 from connector import terminal
 from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
 from connector.inquiry import check as checks
 from connector.inquiry import explain as stories
 from connector.inquiry import ledger, listing
+from connector.inquiry.story import Line
 from connector.store.states import State
 
 _COLUMNS = (
@@ -69,19 +72,48 @@ def _show_sums(sums: list[ledger.Sum]) -> None:
 def explain(work: Work, what: str, *, as_json: bool) -> int:
     """Tell the story of a statement, a learner or a credit.
 
+    Of a file it says how the rules in the mapping folder judge the statement in it; `-` reads it from the input.
+
     \b
     pars-connector explain 7f8a0c5e-...         a statement's id
     pars-connector explain 17                   a credit's number, or its ccid:
     pars-connector explain learner:4            a learner's number
+    pars-connector explain statement.json       a statement that nobody has stored
     """
-    return _explain(work, what, as_json=as_json)
+    if what == "-" or what.endswith(".json"):
+        document = _document(what)
+        return _told(stories.explain_document(work.config, document), as_json=as_json)
+    return tell(work, what, as_json=as_json)
 
 
-def _explain(work: Work, what: str, *, as_json: bool) -> int:
+def _document(path: str) -> Any:
+    """The one statement of a file, alone or in a list or result of one."""
+    try:
+        with click.open_file(path, "rb") as file:
+            found = orjson.loads(file.read())
+    except OSError as error:
+        raise click.BadParameter(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise click.BadParameter(f"{path} is not JSON") from None
+    found = found.get("statements", found) if isinstance(found, dict) else found
+    if isinstance(found, list):
+        if len(found) != 1:
+            raise click.BadParameter(f"{path} holds {len(found)} statements; explain takes one")
+        found = found[0]
+    if not isinstance(found, dict):
+        raise click.BadParameter(f"{path} holds no statement")
+    return found
+
+
+def tell(work: Work, what: str, *, as_json: bool) -> int:
     lines = stories.explain(work.store, work.config, what)
     if not lines:
         terminal.complain(f"nothing is known of {what}: give a statement id, a credit number, or learner:NUMBER")
         return FAILED
+    return _told(lines, as_json=as_json)
+
+
+def _told(lines: list[Line], *, as_json: bool) -> int:
     if as_json:
         terminal.json_lines(line.model_dump() for line in lines)
     else:
@@ -117,55 +149,14 @@ def records(
     pars-connector records --state held --json
     """
     wanted = listing.Filter(learner=learner, activity=activity, state=state, begin=_day(begin), end=_day(end))
-    _show(listing.records(work.store, wanted), "records", "no credit fits", as_json=as_json)
+    show_credits(listing.records(work.store, wanted), "records", "no credit fits", as_json=as_json)
 
 
 def _day(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
 
 
-@click.group()
-def unmatched() -> None:
-    """Learners whom PARS or the learner sources could not match.
-
-    \b
-    pars-connector unmatched list
-    pars-connector unmatched show 17
-    """
-
-
-@unmatched.command("list")
-@as_json
-@pass_work
-@plainly
-def unmatched_list(work: Work, *, as_json: bool) -> None:
-    """List credits that wait for a person to mend a learner.
-
-    The oldest stand first.
-
-    \b
-    pars-connector unmatched list
-    """
-    _show(listing.unmatched(work.store), "unmatched", "every learner is matched", as_json=as_json)
-
-
-@unmatched.command("show")
-@click.argument("credit")
-@as_json
-@pass_work
-@plainly
-def unmatched_show(work: Work, credit: str, *, as_json: bool) -> int:
-    """Tell the story of one failed match.
-
-    What failed, which field, who can mend it.
-
-    \b
-    pars-connector unmatched show 17
-    """
-    return _explain(work, credit, as_json=as_json)
-
-
-def _show(rows: list[listing.Row], title: str, nothing: str, *, as_json: bool) -> None:
+def show_credits(rows: list[listing.Row], title: str, nothing: str, *, as_json: bool) -> None:
     if as_json:
         terminal.json_lines(row.plain() for row in rows)
     else:
@@ -174,7 +165,7 @@ def _show(rows: list[listing.Row], title: str, nothing: str, *, as_json: bool) -
 
 def _cells(row: listing.Row) -> list[str]:
     numbers = [str(row.credit), str(row.learner), row.activity, str(row.completed_on), row.certification, row.amount]
-    return [*numbers, row.state, row.reason, row.pars_status, listing.who_acts(row.problems)]
+    return [*numbers, row.state, row.attention or row.reason, row.pars_status, listing.who_acts(row.problems)]
 
 
-COMMANDS = (check, explain, records, unmatched)
+COMMANDS = (check, explain, records)

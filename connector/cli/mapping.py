@@ -2,63 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import click
 
 from connector import terminal
-from connector.cli.work import FAILED, Work, pass_work, plainly
+from connector.cli.testing import test
+from connector.cli.work import Work, pass_work, plainly
 from connector.errors import ConfigError
 from connector.findings import Finding
 
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+
 
 @click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--format", "style", default="text", show_default=True, type=click.Choice(["text", "json", "github"]))
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @pass_work
 @plainly
-def lint(work: Work, style: str) -> int:
+def lint(work: Work, folder: Path | None, style: str, *, strict: bool) -> int:
     """Check the mapping files; findings have file:line:column.
+
+    They are compared with config.yaml and the providers' activity sheets;
+    a folder that is named is checked without them.
 
     \b
     pars-connector lint
+    pars-connector lint mappings --strict       a repository of rules, without a configuration
     pars-connector lint --format github         annotations of a pull request
     """
-    from connector.mapping import loader
-    from connector.mapping.stage import defaults_of
+    from connector.inquiry import linting
 
-    found = loader.lint(work.config.mappings, defaults_of(work.config))
-    errors = [finding for finding in found if finding.level == "error"]
-    if style == "json":
-        terminal.json_lines(finding.model_dump() for finding in found)
-    for finding in found if style != "json" else []:
-        terminal.say(str(finding) if style == "text" else _annotation(finding))
+    place = work.config.mappings if folder is None else folder
+    with terminal.progress("reading the rules"):
+        found = [_from_here(one) for one in linting.findings(place, work.config if folder is None else None)]
+    _show(found, style)
+    errors = sum(one.level == "error" for one in found)
     if style == "text":
-        terminal.say(f"{len(errors)} errors, {len(found) - len(errors)} warnings in {work.config.mappings}")
-    return ConfigError.exit_code if errors else 0
+        terminal.say(f"{errors} errors, {len(found) - errors} warnings in {place}")
+    return ConfigError.exit_code if errors or (strict and found) else 0
+
+
+def _show(found: Sequence[Finding], style: str) -> None:
+    if style == "json":
+        terminal.json_lines(one.model_dump() for one in found)
+    for one in found if style != "json" else []:
+        terminal.say(str(one) if style == "text" else _annotation(one))
+
+
+def _from_here(finding: Finding) -> Finding:
+    """With its path from the current folder, where the file lies below it: short, and what GitHub needs."""
+    path, here = Path(finding.path).absolute(), Path.cwd()
+    return finding.model_copy(update={"path": str(path.relative_to(here))}) if path.is_relative_to(here) else finding
 
 
 def _annotation(finding: Finding) -> str:
-    place = f"file={finding.path},line={finding.line or 1},col={finding.column or 1}"
-    return f"::{finding.level.replace('info', 'notice')} {place}::{finding.message}"
-
-
-@click.command()
-@pass_work
-@plainly
-def test(work: Work) -> int:
-    """Run the test cases that stand beside the rules.
-
-    \b
-    pars-connector test
-    """
-    from connector.mapping import rule_tests
-    from connector.mapping.stage import defaults_of
-
-    results = rule_tests.run_tests(work.config.mappings, defaults_of(work.config))
-    for one in results:
-        if not one.passed:
-            terminal.say(f"{one.file}: {one.rule}: {one.name}: {one.message}")
-    passed = sum(one.passed for one in results)
-    terminal.say(f"{passed} passed, {len(results) - passed} failed")
-    return FAILED if passed < len(results) else 0
+    """A workflow command of GitHub's, whose texts are escaped in its way."""
+    level = finding.level.replace("info", "notice")
+    line, column = finding.line or 1, finding.column or 1
+    file, title = finding.path.translate(_PROPERTY), finding.code.translate(_PROPERTY)
+    said = "\n".join(text for text in (finding.message, finding.hint) if text).translate(_DATA)
+    return f"::{level} file={file},line={line},col={column},title={title}::{said}"
 
 
 COMMANDS = (lint, test)

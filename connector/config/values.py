@@ -30,7 +30,10 @@ def duration(value: Any) -> Any:
     match = re.fullmatch(r"(\d+)\s*([smhd])", str(value))
     if not match:
         raise ValueError("write a duration as a number and a unit: 90s, 15m, 24h or 7d")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    except OverflowError:
+        raise ValueError("no duration is that long") from None
 
 
 def zone_name(value: str) -> str:

@@ -15,7 +15,8 @@ from connector.config import Config
 from connector.daemon import Daemon
 from connector.demo.fates import FATES, Fate, totals
 from connector.demo.workplace import lay_out
-from connector.inquiry.explain import Line, explain
+from connector.inquiry.explain import explain
+from connector.inquiry.story import Line
 from connector.records import Counts
 from connector.sandbox.server import Sandbox
 from connector.store.leases import RunLock

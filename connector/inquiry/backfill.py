@@ -5,22 +5,17 @@ A learner is counted once under all keys that the directory or the store knows o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
-from connector.collection import cursor, reader
-from connector.collection.connect import open_client
-from connector.collection.reading import heeds, read_all
-from connector.collection.rereading import lies_in
-from connector.config import Config, SourceConfig
+from connector.config import Config
+from connector.inquiry.windows import Tell, Window, pages
 from connector.learners import directory
-from connector.lrs.client import Query
 from connector.lrs.statement import Read
 from connector.mapping import rule_files
 from connector.mapping.evaluate import evaluate
@@ -31,26 +26,6 @@ from connector.store.session import Store
 from connector.store.tables import Award, LearnerKey, MappingVersion, StatementRow, Voided
 
 CHUNK = 500
-_MILLISECOND = timedelta(milliseconds=1)
-
-Tell = Callable[[str, float, int], None]
-"""Told the source's name, how much of the way lies behind (0 to 1) and the statements read."""
-
-
-class Window(Frozen):
-    """The time a backfill reads of one source; `until` is where its cursor stands when nobody names an end.
-
-    From `known_from` on all was read: between the two only what voids is kept.
-    """
-
-    source: SourceConfig
-    since: datetime
-    until: datetime
-    known_from: datetime | None = None
-
-    @property
-    def last(self) -> datetime:
-        return max(self.until, self.known_from or self.until)
 
 
 class Estimate(Frozen):
@@ -92,7 +67,7 @@ def estimate(store: Store, config: Config, windows: Sequence[Window], tell: Tell
     found = _Found(rules_in_force(store, config))
     for window in windows:
         counts = found.counts.setdefault(window.source.name, Counts())
-        for way, reads in _pages(window):
+        for way, reads in pages(window):
             _look(store, window, reads, found)
             tell(window.source.name, way, counts["read"])
     _weigh(store, config, found)
@@ -105,26 +80,6 @@ def rules_in_force(store: Store, config: Config) -> Ruleset:
         row = session.exec(select(MappingVersion).where(col(MappingVersion.active).is_(True))).first()
     defaults = defaults_of(config)
     return rule_files.stored(row.hash, row.files, defaults) if row else load(config.mappings, defaults)
-
-
-def _pages(window: Window) -> Iterator[tuple[float, list[Read]]]:
-    """The window's statements slice by slice, all at once where the server does not look at `until`."""
-    source, reached, length = window.source, window.since, cursor.SHORTEST
-    with open_client(source) as lrs:
-        while reached < window.last:
-            end, count = min(reached + length, window.last), 0
-            query = Query(cursor.since(reached, timedelta()), source.page, end + _MILLISECOND)
-            for page in reader.chain(lrs, query):
-                reads = read_all(source, page)
-                count += len(reads)
-                end = end if heeds(source, end, reads) else window.last
-                way = (end - window.since) / (window.last - window.since)
-                yield way, [one for one in reads if one.voids or _is_in(window, one)]
-            reached, length = end, cursor.stride(length, count, source.page)
-
-
-def _is_in(window: Window, one: Read) -> bool:
-    return lies_in(window.source, window.since, window.until, one.statement)
 
 
 def _look(store: Store, window: Window, reads: Sequence[Read], found: _Found) -> None:

@@ -17,10 +17,10 @@ from connector.collection.connect import open_client
 from connector.collection.inlet.app import BASE
 from connector.config import Config, InletConfig, MoodleConfig, OAuth2, ProviderConfig, SourceConfig, in_the_open
 from connector.errors import ConnectorError, MappingError
-from connector.inquiry import compare, listing, lrs_report, moodle_rights
+from connector.inquiry import compare, linting, listing, lrs_report, moodle_rights
 from connector.learners import directory
 from connector.lrs.discover import discover
-from connector.mapping.loader import lint, load
+from connector.mapping.loader import load
 from connector.mapping.stage import defaults_of
 from connector.pars.exchange import Unclear
 from connector.records import Frozen
@@ -84,7 +84,7 @@ def learners(config: Config, store: Store) -> Iterator[Checked]:
 
 def mappings(config: Config, _store: Store) -> Iterator[Checked]:
     """The mapping files."""
-    found = lint(config.mappings, defaults_of(config))
+    found = linting.findings(config.mappings, config)
     errors = [finding for finding in found if finding.level == "error"]
     message = "\n".join(str(finding) for finding in found) or "no findings"
     yield Checked(what="mappings", good=not errors, code=errors[0].code if errors else "", message=message)

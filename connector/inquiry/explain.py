@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import orjson
 from sqlmodel import Session, col, select
 
 from connector.config import Config
 from connector.errors import MappingError
+from connector.inquiry import judged, uncaught, waiting
 from connector.inquiry.listing import counted, find_learner, is_number
-from connector.mapping.conditions import Seen
-from connector.mapping.evaluate import RuleTrace
-from connector.mapping.evaluate import explain as trace
-from connector.mapping.loader import from_texts
+from connector.inquiry.story import Line, because, moment
+from connector.mapping.evaluate import evaluate
+from connector.mapping.loader import from_texts, load
+from connector.mapping.rule_tests import as_statement as as_statement_of
 from connector.mapping.stage import defaults_of
-from connector.records import Completion, Evidence, Frozen, Ignored, Problem
+from connector.records import Problem
 from connector.store import elsewhere
 from connector.store.session import Store
 from connector.store.states import PARKED, State
@@ -65,14 +67,6 @@ _MOST_STATEMENTS = 10
 Told = tuple[datetime, str]
 
 
-class Line(Frozen):
-    """One line of a story: `depth` is its indent, `at` the moment in UTC, empty for what has none."""
-
-    depth: int
-    at: str = ""
-    text: str
-
-
 def explain(store: Store, config: Config, what: str) -> list[Line]:
     """The story of a statement's id, a credit's number or `ccid:`, `learner:<number>` or an actor key; empty when
     nothing is known of it."""
@@ -84,6 +78,22 @@ def explain(store: Store, config: Config, what: str) -> list[Line]:
         if learner is not None:
             return list(_learner(session, config, learner))
         return [line for row in _find_statements(session, what) for line in _statement(session, config, row)]
+
+
+def explain_document(config: Config, document: Any) -> list[Line]:
+    """How the rules on disk judge a statement that need not be stored anywhere: its conditions, and what comes out.
+
+    Raises MappingError when the rules cannot be read.
+    """
+    rules = load(config.mappings, defaults_of(config))
+    statement = as_statement_of(document)
+    lines = [
+        Line(depth=0, text=f"a statement by the rules in {config.mappings}: {statement.verb} {statement.object_id}")
+    ]
+    lines += judged.by_rules(rules, statement, document, 1)
+    for one in evaluate(rules, statement, document):
+        lines += judged.outcome(one.rule, one.outcome, 1)
+    return lines
 
 
 def _find_credit(session: Session, what: str) -> Credit | None:
@@ -101,7 +111,7 @@ def _learner(session: Session, config: Config, row: LearnerRow) -> Iterator[Line
     known = "known to a learner source" if row.found else "known to no learner source"
     yield Line(
         depth=0,
-        at=_at(row.fetched_at),
+        at=moment(row.fetched_at),
         text=f"learner {row.id}, {known}, {counted(len(keys), 'actor key', 'actor keys')}",
     )
     for field, origin in sorted(row.origins.items()):
@@ -109,12 +119,13 @@ def _learner(session: Session, config: Config, row: LearnerRow) -> Iterator[Line
     for award in session.exec(select(Award).where(Award.learner_id == row.id).order_by(col(Award.id))):
         for credit in session.exec(select(Credit).where(Credit.award_id == award.id).order_by(col(Credit.id))):
             yield from _credit(session, config, credit, 1)
+    yield from uncaught.of_learner(session, config, keys)
 
 
 def _statement(session: Session, config: Config, row: StatementRow) -> Iterator[Line]:
     yield Line(
         depth=0,
-        at=_at(row.stored),
+        at=moment(row.stored),
         text=f"statement {row.statement_id} from {row.source_id}: {row.verb} {row.object_id}",
     )
     if row.duplicate_of is not None:
@@ -127,7 +138,7 @@ def _statement(session: Session, config: Config, row: StatementRow) -> Iterator[
         yield Line(depth=1, text=f"said of a group: an outcome for each of its {members}")
     voided = session.exec(select(Voided).where(Voided.statement_id == row.statement_id).limit(1)).first()
     if voided is not None:
-        yield Line(depth=1, at=_at(voided.at), text="voided by a later statement")
+        yield Line(depth=1, at=moment(voided.at), text="voided by a later statement")
     if row.mapped_with is None:
         yield Line(depth=1, text="not mapped yet")
     yield from _rules(session, config, row)
@@ -147,28 +158,9 @@ def _rules(session: Session, config: Config, row: StatementRow) -> Iterator[Line
         yield Line(depth=1, text="the rules that mapped it cannot be read by this version any more")
         return
     if not version.active:
-        text = "judged by rules that have changed since; a statement is not judged again"
-        yield Line(depth=1, at=_at(version.activated_at), text=text)
-    traces = trace(rules, as_statement(row), orjson.loads(row.raw))
-    named = {active.rule.name for active in rules.candidates(row.verb, row.object_id)}
-    judged = [one for one in traces if one.rule in named]
-    if not judged:
-        yield Line(depth=1, text="no rule names this verb and object; the nearest one:")
-        judged = sorted(traces, key=lambda one: -sum(seen.holds for seen in one.conditions))[:1]
-    for one in judged:
-        yield from _trace(one)
-
-
-def _trace(one: RuleTrace) -> Iterator[Line]:
-    words = {Completion: "a completion", Evidence: "evidence", Ignored: "ignored", Problem: "a problem"}
-    verdict = words[type(one.outcome)]
-    yield Line(depth=1, text=f"rule {one.rule}: {verdict}")
-    for seen in one.conditions:
-        yield Line(depth=2, text=f"{'yes' if seen.holds else 'NO '} {seen.condition}" + _saw(seen))
-
-
-def _saw(seen: Seen) -> str:
-    return "" if seen.holds else f" (saw {seen.value})"
+        text = "judged by rules that have changed since; `pars-connector plan` shows what the new ones make of it"
+        yield Line(depth=1, at=moment(version.activated_at), text=text)
+    yield from judged.by_rules(rules, as_statement(row), orjson.loads(row.raw), 1)
 
 
 def _outcome(session: Session, config: Config, row: EvidenceRow) -> Iterator[Line]:
@@ -177,11 +169,13 @@ def _outcome(session: Session, config: Config, row: EvidenceRow) -> Iterator[Lin
     standing = "" if row.standing else " (no longer standing: voided)"
     rule = f" of rule {row.rule}" if row.rule else ""
     yield Line(depth=1, text=f"outcome{rule}: {row.outcome} {row.reason}".rstrip() + _dated(row) + standing)
+    if row.outcome == "evidence":
+        yield from waiting.counts_for(row, 2)
     if row.outcome == "problem" and row.problem:
         problem = Problem.model_validate(row.problem)
         yield Line(depth=2, text=f"{problem.message} ({problem.who} acts)")
     if row.outcome == "completion" and row.standing and row.award_id is None:
-        yield _waits(row)
+        yield from waiting.told(session, row, 2)
     if row.award_id is not None:
         for credit in session.exec(select(Credit).where(Credit.award_id == row.award_id).order_by(col(Credit.id))):
             yield from _credit(session, config, credit, 2)
@@ -189,12 +183,6 @@ def _outcome(session: Session, config: Config, row: EvidenceRow) -> Iterator[Lin
 
 def _dated(row: EvidenceRow) -> str:
     return ", Moodle gave its date" if (row.completion or {}).get("by_moodle") else ""
-
-
-def _waits(row: EvidenceRow) -> Line:
-    if row.next_at is None:
-        return Line(depth=2, text="next: it waits for the learner sources, and then joins an award")
-    return Line(depth=2, at=_at(row.next_at), text="next: its date is open, and Moodle is asked when it was completed")
 
 
 def _credit(session: Session, config: Config, credit: Credit, depth: int) -> Iterator[Line]:
@@ -208,9 +196,9 @@ def _credit(session: Session, config: Config, credit: Credit, depth: int) -> Ite
     )
     if depth < _STORY_OF_A_STATEMENT:
         yield from _earned_by(session, award, depth + 1)
-    yield Line(depth=depth + 1, at=_at(credit.state_since), text=f"{credit.state}{_because(credit.reason)}")
+    yield Line(depth=depth + 1, at=moment(credit.state_since), text=f"{credit.state}{because(credit.reason)}")
     if credit.wanted == "absent":
-        yield Line(depth=depth + 1, text=f"no longer wanted{_because(credit.why_absent)}")
+        yield Line(depth=depth + 1, text=f"no longer wanted{because(credit.why_absent)}")
     yield from _words(credit, depth + 1)
     if credit.reason == elsewhere.CODE:
         row = baseline.origin(session, credit, award)
@@ -222,8 +210,8 @@ def _credit(session: Session, config: Config, credit: Credit, depth: int) -> Ite
         if problem.holds and problem.hint:
             yield Line(depth=depth + 2, text=problem.hint)
     for at, text in sorted([*_journal(session, credit), *_events(session, credit)], key=lambda told: told[0]):
-        yield Line(depth=depth + 1, at=_at(at), text=text)
-    yield Line(depth=depth + 1, at=_at(credit.next_at), text=f"next: {_next(credit)}{_unless_off(config, credit)}")
+        yield Line(depth=depth + 1, at=moment(at), text=text)
+    yield Line(depth=depth + 1, at=moment(credit.next_at), text=f"next: {_next(credit)}{_unless_off(config, credit)}")
 
 
 def _earned_by(session: Session, award: Award, depth: int) -> Iterator[Line]:
@@ -233,7 +221,7 @@ def _earned_by(session: Session, award: Award, depth: int) -> Iterator[Line]:
     for statement, outcome in session.exec(behind):
         voided = "" if outcome.standing else ", voided"
         text = f"earned by statement {statement.statement_id} from {statement.source_id}{_dated(outcome)}{voided}"
-        yield Line(depth=depth, at=_at(statement.timestamp), text=text)
+        yield Line(depth=depth, at=moment(statement.timestamp), text=text)
     yield Line(depth=depth, text=f"actor: {shown_actor(award.anchor)}")
 
 
@@ -287,7 +275,7 @@ def _journal(session: Session, credit: Credit) -> Iterator[Told]:
             yield sent.created_at, f"{payload} leaves"
         if sent.answered_at:
             answer = f"HTTP {sent.http_status}" if sent.http_status else "no answer"
-            verdict = f"{line.verdict or 'nothing stored'}{_because(line.code or sent.code)}"
+            verdict = f"{line.verdict or 'nothing stored'}{because(line.code or sent.code)}"
             yield sent.answered_at, f"submission {sent.id}: {answer}, {verdict}"
 
 
@@ -296,12 +284,4 @@ def _events(session: Session, credit: Credit) -> Iterator[Told]:
     for event in session.exec(told):
         moved = f"{event.from_state} -> {event.to_state}" if event.from_state != event.to_state else event.what
         if event.at:
-            yield event.at, f"{moved}{_because(event.code)}, by {event.by}"
-
-
-def _because(code: str) -> str:
-    return f" ({code})" if code else ""
-
-
-def _at(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%SZ") if moment else ""
+            yield event.at, f"{moved}{because(event.code)}, by {event.by}"

@@ -13,7 +13,7 @@ from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerKey, LearnerRow
 
-IDENTITY = "learner."
+IDENTITY, ONE_PER_DATE = "learner.", "credit.one_per_date"
 
 
 class Row(Frozen):
@@ -29,6 +29,7 @@ class Row(Frozen):
     amount: str
     state: str
     reason: str
+    attention: str = ""  # why a person must look, though the state does not say so
     pars_status: str
     since: str
     problems: tuple[Problem, ...] = ()
@@ -64,10 +65,13 @@ def records(store: Store, wanted: Filter) -> list[Row]:
 
 
 def unmatched(store: Store) -> list[Row]:
-    """Every credit whose learner must be mended by a person: PARS found none, or what is known does not suffice."""
-    waiting = (col(Credit.state) == State.HELD) & col(Credit.reason).startswith(IDENTITY)
-    query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id))
-    query = query.where(or_(col(Credit.state) == State.UNMATCHED, waiting), Credit.wanted == "present")
+    """Every credit that waits for a person: PARS found no such learner, what is known of him does not suffice, the
+    board has one of this date already, or something has to be decided about what was sent."""
+    reason = col(Credit.reason)
+    waiting = (col(Credit.state) == State.HELD) & or_(reason.startswith(IDENTITY), reason == ONE_PER_DATE)
+    mend = or_(col(Credit.state) == State.UNMATCHED, waiting) & (col(Credit.wanted) == "present")
+    decide = (col(Credit.attention) != "") & col(Credit.state).not_in((State.WITHDRAWN, State.CLOSED))
+    query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(or_(mend, decide))
     with store.reading() as session:
         found = session.exec(query.order_by(col(Credit.state_since), col(Credit.id))).all()
     return [_row(credit, award) for credit, award in found]
@@ -100,6 +104,11 @@ def find_learner(session: Session, text: str) -> LearnerRow | None:
     return row
 
 
+def one(session: Session, credit: Credit) -> Row:
+    """This credit as the lists show it."""
+    return _row(credit, session.get_one(Award, credit.award_id))
+
+
 def _row(credit: Credit, award: Award) -> Row:
     return Row(
         credit=credit.id or 0,
@@ -112,6 +121,7 @@ def _row(credit: Credit, award: Award) -> Row:
         amount=str(credit.amount),
         state=credit.state,
         reason=credit.reason,
+        attention=credit.attention,
         pars_status=credit.pars_status,
         since=credit.state_since.isoformat(timespec="seconds") if credit.state_since else "",
         problems=_problems(credit),
@@ -119,6 +129,14 @@ def _row(credit: Credit, award: Award) -> Row:
 
 
 def _problems(credit: Credit) -> tuple[Problem, ...]:
+    if not credit.attention:
+        return _own_problems(credit)
+    hint = "look at its story; once it is decided, `pars-connector unmatched close` takes it off the list"
+    called = Problem(code=credit.attention, message="a person must look at it", hint=hint)
+    return (called, *_own_problems(credit))
+
+
+def _own_problems(credit: Credit) -> tuple[Problem, ...]:
     if credit.state == State.UNMATCHED:
         message = (
             "PARS found no such learner" if credit.reason == "pars.no_match" else "PARS found several such learners"

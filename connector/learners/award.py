@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
@@ -64,18 +65,24 @@ def credits_of(session: Session, awards: Collection[Award]) -> Sequence[Credit]:
     return session.exec(rows.order_by(col(Credit.id)).with_for_update()).all()
 
 
-def add_credit(session: Session, opening: Opening, award: Award, offer: CreditOffer, *, code: str) -> None:
+def earned(credit: Credit) -> tuple[Decimal, Decimal | None]:
+    """What its completion earns, before maximum and sums: the amount, and the board's total."""
+    return (credit.amount, credit.board_total) if credit.offered is None else (credit.offered, credit.offered_total)
+
+
+def add_credit(session: Session, opening: Opening, award: Award, offer: CreditOffer, *, code: str) -> Credit:
     """One more credit of an award: its first of this certification, or the `-2` after a withdrawal."""
     kind = _kind(offer)
     records = select(Record).where(Record.award_id == award.id, Record.kind == kind).order_by(col(Record.id)).limit(1)
     record = session.exec(records).first() or _new_record(session, opening, award, kind)
     before = select(Credit.id).where(Credit.award_id == award.id, Credit.certification == offer.certification)
-    _new_credit(session, opening, award, record, offer, serial=len(session.exec(before).all()) + 1, code=code)
+    serial = len(session.exec(before).all()) + 1
+    return _new_credit(session, opening, award, record, offer, serial=serial, code=code)
 
 
 def _new_credit(
     session: Session, opening: Opening, award: Award, record: Record, offer: CreditOffer, *, serial: int, code: str
-) -> None:
+) -> Credit:
     credit = Credit(
         award_id=award.id,
         record_id=record.id,
@@ -86,6 +93,8 @@ def _new_credit(
         credit_type=offer.credit_type,
         amount=offer.amount,
         board_total=offer.board_total,
+        offered=offer.amount,
+        offered_total=offer.board_total,
         credit_id=_free_credit_id(session, opening, award, offer, serial=serial),
         state=State.HELD,
         state_since=opening.now,
@@ -95,6 +104,7 @@ def _new_credit(
     session.add(credit)
     session.flush()
     note(session, credit, "opened", now=opening.now, code=code, by="learners")
+    return credit
 
 
 def _open(

@@ -24,6 +24,7 @@ from connector.records import Actor, ActorKey, Completion, Counts, Problem
 from connector.store import poison
 from connector.store.session import Store
 from connector.store.tables import Event, EvidenceRow, StatementRow
+from connector.store.tables.collected import OPEN
 
 BATCH = 200
 SOONEST, LATEST = timedelta(minutes=15), timedelta(hours=6)
@@ -32,7 +33,7 @@ LEEWAY = timedelta(hours=1)
 NOT_COMPLETE = "moodle.not_complete"
 NO_RIGHT = "moodle.no_right"
 
-_OPEN = text("outcome = 'completion' AND award_id IS NULL")
+_OPEN = text(OPEN)
 _NO_DATE = {
     "no_criteria": "the course has no criteria of completion any more",
     "not_enrolled": "the user is no longer enrolled in the course",

@@ -24,7 +24,8 @@ def of_key(session: Session, key: ActorKey) -> LearnerRow | None:
 class Met:
     """A learner brought up to date; `changed` when anything that a gate or PARS looks at is not what it was.
 
-    `parted` are awards of people who had been taken for one; `left` are learners who lost a key.
+    `parted` are awards of people who had been taken for one; `left` are learners who lost a key; `relinked`: a learner
+    who was known has a key that he had not.
     """
 
     row: LearnerRow
@@ -32,6 +33,7 @@ class Met:
     changed: bool
     parted: frozenset[int]
     left: frozenset[int]
+    relinked: bool
 
 
 def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -> Met:
@@ -59,6 +61,7 @@ def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -
         link.learner_id = row.id
         session.add(link)
     origin = found.learner.origins.get("family_name", "directory") if found else "statement"
+    new_keys = bool(keys - links.keys())
     session.add_all(LearnerKey(actor_key=one, learner_id=row.id, origin=origin) for one in sorted(keys - links.keys()))
     session.flush()
     theirs = _all_keys(session, row, rows, keys)
@@ -68,7 +71,7 @@ def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -
     sign(session, row.id)
     after = _as_seen(session, row) if rows else None
     changed = bool(moved) or any(one != after for one in before)
-    return Met(row, frozenset(own), changed, frozenset(parted), left)
+    return Met(row, frozenset(own), changed, frozenset(parted), left, bool(rows) and (bool(moved) or new_keys))
 
 
 def given_away(session: Session, award: Award) -> bool:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
 from connector.learners import award as awards
-from connector.learners import directory, open_dates, people, rems, standing
+from connector.learners import corrections, decisions, directory, evidence, open_dates, people, rems, series, standing
 from connector.learners.eligibility import NOT_ELIGIBLE, OTHER_PERSON, gate
 from connector.records import Actor, ActorKey, Completion, Counts, Learner, Problem
 from connector.store import poison
@@ -23,6 +23,7 @@ from connector.store.people import as_learner
 from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow
+from connector.store.tables.collected import OPEN
 from connector.store.unmatched import solved
 
 ROOM = "learners"
@@ -32,15 +33,17 @@ _OPEN = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
 _SEEN: WeakKeyDictionary[Store, list[object]] = WeakKeyDictionary()  # the sources' stamps as of the last refresh
 
 # Written as in the partial indexes: SQLite takes those only where it can prove that the question fits.
-_OPEN_EVIDENCE = text("outcome = 'completion' AND award_id IS NULL")
+_OPEN_EVIDENCE = text(OPEN)
 _FALLEN = text("NOT standing AND award_id IS NOT NULL")
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Follow what was voided, refresh the learners whose credits wait, ask for open dates, open awards for new
-    completions."""
+    """Follow what was voided and what a person decided, refresh the learners whose credits wait, ask for open dates,
+    open awards for new completions."""
     counts = Counts()
     _follow(store, config, counts)  # first: a directory that is down must not keep a voided credit on its way
+    _listen(store, config, counts)
+    decisions.carry_out(store, config, ROOM, counts)
     asked = directory.sources(config, store)
     stamps = [source.stamp() for source in asked]
     said_more = _SEEN.get(store) != stamps
@@ -49,7 +52,9 @@ def run(store: Store, config: Config) -> Counts:
             return counts
         _refresh(store, config, asked, learners, counts)
     _SEEN[store] = stamps
+    _meet(store, config, asked, counts)
     open_dates.fill(store, config, counts)
+    _correct(store, config, counts)
     after = 0
     while not store.stopping.is_set() and (waiting := _waiting(store, after)):
         _join(store, config, asked, waiting, counts)
@@ -57,10 +62,49 @@ def run(store: Store, config: Config) -> Counts:
     return counts
 
 
+def _listen(store: Store, config: Config, counts: Counts) -> None:
+    """New and voided evidence, as far as its actors are known; and what was waited for in vain."""
+    after = 0
+    while not store.stopping.is_set():
+        with store.reading() as session:
+            found = [row.id for row in evidence.due(session, after)]
+            overdue = evidence.overdue(session, datetime.now(UTC))
+        if not (found or overdue):
+            return
+        with store.writing() as session:
+            alone(session, ROOM)
+            opening = awards.Opening(config, datetime.now(UTC))
+            evidence.tell(session, opening, found, counts)
+            evidence.expire(session, opening, overdue, counts)
+        after = max([after, *found])
+
+
+def _meet(store: Store, config: Config, asked: Sequence[directory.Source], counts: Counts) -> None:
+    """Actors of evidence that somebody waits for: the directory may know them as one of our learners."""
+    after = 0
+    while not store.stopping.is_set():
+        with store.reading() as session:
+            rows = evidence.due(session, after)
+        if not rows:
+            return
+        keys = {ActorKey(row.actor_key) for row in rows}
+        answers = _ask(store, asked, keys)
+        opening = awards.Opening(config, datetime.now(UTC))
+        with store.writing() as session:
+            alone(session, ROOM)
+            relinked = set[int]()
+            ours = evidence.of_learners(session, keys, answers)
+            changed = _remember_all(session, opening, ours, answers, relinked)
+            evidence.look(session, opening, relinked, counts)
+            evidence.done(session, rows)
+            _judge_all(session, opening, changed, counts)
+        after = rows[-1].id
+
+
 def _waiting(store: Store, after: int) -> Sequence[EvidenceRow]:
     """The next completions that stand, have their date and have no award yet."""
     rows = select(EvidenceRow).where(_OPEN_EVIDENCE, col(EvidenceRow.standing).is_(True), col(EvidenceRow.id) > after)
-    rows = rows.where(col(EvidenceRow.next_at).is_(None))
+    rows = rows.where(col(EvidenceRow.next_at).is_(None), col(EvidenceRow.left_award).is_(None))
     rows = rows.with_hint(EvidenceRow, "INDEXED BY ix_evidence_open", "sqlite")
     with store.reading() as session:
         return session.exec(rows.order_by(col(EvidenceRow.id)).limit(BATCH)).all()
@@ -74,9 +118,12 @@ def _join(
     opening = awards.Opening(config, datetime.now(UTC))
     with store.writing() as session:
         alone(session, ROOM)  # two daemons that meet one new learner would open him twice
-        changed = _remember_all(session, opening, sorted({ActorKey(row.actor_key) for row in waiting}), answers)
+        relinked = set[int]()
+        keys = sorted({ActorKey(row.actor_key) for row in waiting})
+        changed = _remember_all(session, opening, keys, answers, relinked)
         joined = defaultdict[int, list[EvidenceRow]](list)
-        for row in _still_waiting(session, waiting):
+        complete = evidence.look(session, opening, relinked, counts)
+        for row in [*_still_waiting(session, waiting), *complete]:
             _attach_safely(session, opening, row, changed, joined, counts)
         for award_id, rows in joined.items():  # once a batch: an LMS may tell one completion a thousand times
             _follow_safely(session, opening, award_id, rows, counts)
@@ -88,6 +135,7 @@ def _still_waiting(session: Session, waiting: Sequence[EvidenceRow]) -> Sequence
     from here on falls with an award, and is followed."""
     rows = select(EvidenceRow).where(col(EvidenceRow.id).in_([row.id for row in waiting]), _OPEN_EVIDENCE)
     rows = rows.where(col(EvidenceRow.standing).is_(True), col(EvidenceRow.next_at).is_(None))
+    rows = rows.where(col(EvidenceRow.left_award).is_(None))  # a plan may have moved it meanwhile
     rows = rows.order_by(col(EvidenceRow.id)).with_for_update().execution_options(populate_existing=True)
     return session.exec(rows).all()
 
@@ -107,9 +155,13 @@ def _ask(store: Store, asked: Sequence[directory.Source], keys: Collection[Actor
 
 
 def _remember_all(
-    session: Session, opening: awards.Opening, keys: Sequence[ActorKey], answers: directory.Answers
+    session: Session,
+    opening: awards.Opening,
+    keys: Sequence[ActorKey],
+    answers: directory.Answers,
+    relinked: set[int],
 ) -> dict[int, bool]:
-    """The learners of these keys by number, each with whether he changed."""
+    """The learners of these keys by number, each with whether he changed; `relinked` are those with other keys now."""
     changed: dict[int, bool] = {}
     done: set[ActorKey] = set()
     for key in keys:
@@ -120,6 +172,7 @@ def _remember_all(
             changed[met.row.id] = changed.get(met.row.id, False) or met.changed
             for learner_id in met.left:
                 changed.setdefault(learner_id, False)
+            relinked.update(met.left, {met.row.id} if met.relinked else ())
             for award_id in sorted(met.parted):
                 standing.follow(session, opening, session.get_one(Award, award_id))
             done |= met.keys
@@ -144,9 +197,11 @@ def _attach_safely(
         learner = people.of_key(session, ActorKey(row.actor_key))
         if learner is None:
             raise LookupError(row.id)
+        if evidence.waits(session, opening, row, learner, counts):
+            return
         completion = Completion.model_validate(row.completion)
         award, is_new = awards.attach(session, opening, row, learner, completion)
-        if not is_new:
+        if not is_new or completion.undone_by:  # it may be undone already
             joined[award.id].append(row)
         changed.setdefault(award.learner_id, False)
         counts["opened" if is_new else "joined"] += 1
@@ -182,6 +237,7 @@ def _judge_all(session: Session, opening: awards.Opening, changed: Mapping[int, 
     for award_id in standing.doubled(session, changed.keys()):
         with poison.contained(session, "learners", None, now=opening.now):
             standing.close_same(session, opening, session.get_one(Award, award_id))
+    counts["shared"] += series.settle(session, opening, changed.keys())
 
 
 def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: Counts, *, changed: bool) -> None:
@@ -255,12 +311,13 @@ def _stale(store: Store, config: Config, now: datetime, *, said_more: bool) -> l
     old = col(LearnerRow.fetched_at) <= now - config.learners.refresh
     old = old | (again & (col(LearnerRow.fetched_at) < col(Credit.state_since)))
     barred = (col(Credit.state) == State.CLOSED) & (col(Credit.reason) == NOT_ELIGIBLE)
+    waits = or_(col(Credit.state).in_([*_OPEN, State.IN_DOUBT]), barred)
     with store.reading() as session:
         due = select(LearnerRow.id).join(Award, col(Award.learner_id) == col(LearnerRow.id))
         due = due.join(Credit, col(Credit.award_id) == col(Award.id))
-        due = due.where(or_(col(Credit.state).in_([*_OPEN, State.IN_DOUBT]), barred))
-        due = due if said_more else due.where(old)
-        return list(session.exec(due.distinct().order_by(col(LearnerRow.id))).all())
+        due = due.where(or_(waits if said_more else waits & old, series.has_room()))
+        found = set(session.exec(due.distinct()))
+        return sorted(found | evidence.who_wait(session, None if said_more else now - config.learners.refresh))
 
 
 def _refresh(
@@ -273,7 +330,9 @@ def _refresh(
     opening = awards.Opening(config, datetime.now(UTC))
     with store.writing() as session:
         alone(session, ROOM)
-        changed = _remember_all(session, opening, keys, answers)
+        relinked = set[int]()
+        changed = _remember_all(session, opening, keys, answers, relinked)
+        evidence.look(session, opening, relinked, counts)
         for learner_id in learners:  # also whoever lost every key
             session.get_one(LearnerRow, learner_id).fetched_at = opening.now
         _judge_all(session, opening, dict.fromkeys(learners, False) | changed, counts)
@@ -285,7 +344,8 @@ def _follow(store: Store, config: Config, counts: Counts) -> None:
     with store.reading() as session:
         fallen = select(EvidenceRow.award_id).where(_FALLEN, EvidenceRow.reason == "").distinct()
         fallen = fallen.with_hint(EvidenceRow, "INDEXED BY ix_evidence_voided", "sqlite")
-        touched = {one for one in session.exec(fallen) if one is not None} | _earned_again(session)
+        touched = {one for one in session.exec(fallen) if one is not None}
+        touched |= _earned_again(session) | standing.never_left(session)
     for award_id in sorted(touched):
         with store.writing() as session:
             alone(session, ROOM)
@@ -295,9 +355,27 @@ def _follow(store: Store, config: Config, counts: Counts) -> None:
             fallen_now = session.exec(rows.where(EvidenceRow.reason == "")).all()  # what falls meanwhile has its turn
             with poison.contained(session, "learners", None, now=opening.now):
                 counts["voided"] += standing.follow(session, opening, award)
+                counts["shared"] += series.settle(session, opening, [award.learner_id])
                 _mark(session, fallen_now, standing.VOIDED)
                 continue
             _mark(session, fallen_now, poison.CODE)
+
+
+def _correct(store: Store, config: Config, counts: Counts) -> None:
+    """Awards that evidence has left because a rule was corrected, each followed whole or not at all."""
+    with store.reading() as session:
+        left = corrections.waiting(session)
+    for award_id in left:
+        if store.stopping.is_set():
+            return
+        with store.writing() as session:
+            alone(session, ROOM)
+            opening = awards.Opening(config, datetime.now(UTC))
+            with poison.contained(session, "learners", None, now=opening.now):
+                met = corrections.correct(session, opening, session.get_one(Award, award_id), counts)
+                _judge_all(session, opening, dict.fromkeys(met, False), counts)
+                continue
+            corrections.set_aside(session, award_id)
 
 
 def _mark(session: Session, fallen: Sequence[EvidenceRow], reason: str) -> None:
@@ -313,8 +391,10 @@ def _earned_again(session: Session) -> set[int]:
     successor = select(later.id).where(
         later.award_id == Credit.award_id, later.certification == Credit.certification, later.id > Credit.id
     )
-    rows = select(Credit).where(Credit.state == State.WITHDRAWN, Credit.why_absent == standing.VOIDED)
-    found = session.exec(rows.where(~successor.exists())).all()
+    rows = select(Credit).where(Credit.state == State.WITHDRAWN, col(Credit.why_absent).in_(standing.FALLEN))
+    stands = select(EvidenceRow.id).where(EvidenceRow.award_id == Credit.award_id, col(EvidenceRow.standing).is_(True))
+    perhaps = or_(Credit.why_absent == standing.VOIDED, stands.exists())  # what a rule lost stays lost, mostly
+    found = session.exec(rows.where(~successor.exists(), perhaps)).all()
     return {
         credit.award_id
         for credit in found

@@ -9,24 +9,30 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
-from connector.learners.award import Opening, add_credit, credits_of, family
+from connector.learners import gathering
+from connector.learners.award import Opening, add_credit, credits_of, earned, family
 from connector.logs import log
 from connector.records import Actor, Completion, CreditOffer, RemsAnswers
+from connector.store import attention
 from connector.store.moves import allowed, move, note
 from connector.store.states import LIVE, State
+from connector.store.succession import let_go
 from connector.store.tables import Award, Credit, Event, EvidenceRow, StatementRow
 
 UNSENT = (State.HELD, State.READY)
-VOIDED = "statement.voided"
+VOIDED = gathering.VOIDED
+CORRECTED = "mapping.corrected"
 SAME_AWARD = "award.same"
 AGAIN = "award.earned_again"
 PARTED = "award.parted"
 DOUBLED = "credit.doubled"
 TERMS = "award.earlier"
 ELSEWHERE = "pars.reported_elsewhere"
-_WITHDRAWAL = (State.WITHDRAWING, State.WITHDRAWAL_IN_DOUBT, State.WITHDRAWAL_REFUSED)
+WITHDRAWAL = (State.WITHDRAWING, State.WITHDRAWAL_IN_DOUBT, State.WITHDRAWAL_REFUSED)
+FALLEN = (VOIDED, CORRECTED, *attention.UNEARNED)
 _PLACE_TAKEN = LIVE | {State.REFUSED, State.UNMATCHED, State.REJECTED}
 
 Offers = dict[str, CreditOffer]
@@ -39,6 +45,7 @@ class Ground:
     completion: Completion
     stands: bool
     order: tuple[object, ...]
+    why_not: str = ""  # our code
 
 
 def follow(session: Session, opening: Opening, award: Award) -> int:
@@ -50,18 +57,23 @@ def follow(session: Session, opening: Opening, award: Award) -> int:
     awards = family(session, award)
     grounds = grounds_of(session, awards)
     offers = offers_of(ground for ground in grounds if ground.stands)
-    fallen = offers_of(ground for ground in grounds if not ground.stands)
+    fallen = _fallen(grounds)
     rows = credits_of(session, awards)
-    changed = sum(_unwant(session, opening, row) for row in rows if row.certification in fallen.keys() - offers.keys())
+    changed = 0
+    for row in rows:
+        if row.certification in offers:
+            _off_the_desk(session, opening, row)
+        elif row.certification in fallen:
+            changed += _fall(session, opening, row, fallen[row.certification])
     for offer in offers.values():
-        mine = [row for row in rows if row.certification == offer.certification and not _lent(row)]
+        mine = [row for row in rows if row.certification == offer.certification and not is_lent(row)]
         if mine:
             changed += _bring_back(session, opening, mine, offer)
         elif lent := [row for row in rows if row.certification == offer.certification and allowed(row, State.HELD)]:
             _reopen(session, opening, lent[0])
             changed += 1
         elif _may_join(offer, rows, grounds):
-            add_credit(session, opening, _keeper(awards, rows), offer, code="award.joined")
+            add_credit(session, opening, keeper(awards, rows), offer, code="award.joined")
             changed += 1
     first = next((ground.completion for ground in grounds if ground.stands), None)
     if first:
@@ -104,7 +116,8 @@ def close_same(session: Session, opening: Opening, award: Award) -> None:
 
 def _close_all_but_one(session: Session, rows: Sequence[Credit], now: datetime) -> None:
     unsent = [row for row in rows if row.state in UNSENT and row.wanted == "present"]
-    taken = any(row.state in _PLACE_TAKEN or row.reason == ELSEWHERE for row in rows)
+    replaced = {row.supersedes for row in unsent}
+    taken = any((row.state in _PLACE_TAKEN and row.id not in replaced) or row.reason == ELSEWHERE for row in rows)
     for row in unsent if taken else unsent[1:]:
         move(session, row, State.CLOSED, now=now, code=SAME_AWARD, by="learners")
 
@@ -129,18 +142,27 @@ def _tell_doubled(session: Session, award: Award, sent: Sequence[Credit], openin
 
 def grounds_of(session: Session, awards: Iterable[Award]) -> list[Ground]:
     """The evidence of these awards, ordered by what the statements say and never by when they came."""
-    rows = select(EvidenceRow, StatementRow.timestamp, StatementRow.statement_id)
+    learners = {award.id: award.learner_id for award in awards}
+    rows = select(EvidenceRow, StatementRow, EvidenceRow.award_id)
     rows = rows.join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
-    rows = rows.where(EvidenceRow.outcome == "completion")
-    found = session.exec(rows.where(col(EvidenceRow.award_id).in_([award.id for award in awards]))).all()
-    grounds = [_ground(row, timestamp, statement_id) for row, timestamp, statement_id in found]
+    rows = rows.where(EvidenceRow.outcome == "completion", col(EvidenceRow.award_id).in_(learners))
+    found = session.exec(rows.options(defer(StatementRow.raw))).all()  # type: ignore[arg-type]
+    tellings = [gathering.told(row, statement, learners[award_id or 0]) for row, statement, award_id in found]
+    heard = gathering.hear(session, tellings)
+    grounds = [
+        _ground(row, statement, telling, heard) for (row, statement, _), telling in zip(found, tellings, strict=True)
+    ]
     return sorted(grounds, key=lambda ground: ground.order)
 
 
-def _ground(row: EvidenceRow, timestamp: datetime | None, statement_id: str) -> Ground:
-    completion = Completion.model_validate(row.completion)
+def _ground(
+    row: EvidenceRow, statement: StatementRow, telling: gathering.Telling, heard: gathering.Heard
+) -> Ground:
+    completion, timestamp = telling.completion, statement.timestamp
+    why_not = gathering.why_not(telling, heard) if row.standing else VOIDED
     moment = timestamp.isoformat() if timestamp else "~"
-    return Ground(completion, row.standing, (completion.day, moment, completion.rule, statement_id))
+    order = (completion.day, moment, completion.rule, statement.statement_id)
+    return Ground(completion, not why_not, order, why_not)
 
 
 def offers_of(grounds: Iterable[Ground]) -> Offers:
@@ -152,7 +174,7 @@ def offers_of(grounds: Iterable[Ground]) -> Offers:
     return offers
 
 
-def _lent(credit: Credit) -> bool:
+def is_lent(credit: Credit) -> bool:
     """Closed in favour of another award's credit: its evidence counts there."""
     return credit.state == State.CLOSED and credit.reason == SAME_AWARD
 
@@ -163,30 +185,58 @@ def _reopen(session: Session, opening: Opening, credit: Credit) -> None:
     move(session, credit, State.HELD, now=opening.now, code=PARTED, by="learners")
 
 
-def _unwant(session: Session, opening: Opening, credit: Credit) -> bool:
+def _fallen(grounds: Iterable[Ground]) -> dict[str, str]:
+    """By certification, why what earned it does not stand: `statement.voided` only where nothing else is the reason."""
+    codes: dict[str, str] = {}
+    for ground in grounds:
+        for offer in () if ground.stands else ground.completion.credits:
+            if codes.get(offer.certification, VOIDED) == VOIDED:
+                codes[offer.certification] = ground.why_not
+    return codes
+
+
+def _fall(session: Session, opening: Opening, credit: Credit, code: str) -> bool:
+    """Nothing earns it any more. A void withdraws it; otherwise a person decides about what PARS holds or may hold."""
     if credit.wanted == "absent":
         return False
-    credit.wanted, credit.why_absent, credit.next_at = "absent", VOIDED, None
-    note(session, credit, "no longer wanted", now=opening.now, code=VOIDED, by="learners")
+    if code in attention.UNEARNED and (credit.at_pars != "no" or credit.state in LIVE):
+        hint = "PARS may hold it, and nothing earns it any more: a person withdraws it, or leaves it"
+        return attention.call(session, credit, code, now=opening.now, hint=hint, by="learners")
+    _off_the_desk(session, opening, credit)
+    credit.wanted, credit.why_absent, credit.next_at = "absent", code, None
+    note(session, credit, "no longer wanted", now=opening.now, code=code, by="learners")
     session.add(credit)
     return True
 
 
+def _off_the_desk(session: Session, opening: Opening, credit: Credit) -> None:
+    for code in attention.UNEARNED:
+        attention.clear(session, credit, code, now=opening.now, by="learners")
+
+
+def never_left(session: Session) -> set[int]:
+    """Awards with a credit on the desk that PARS turned out not to hold: nothing earns it, so it must not leave."""
+    free = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
+    rows = select(Credit.award_id).where(col(Credit.state).in_(free), Credit.at_pars == "no")
+    return set(session.exec(rows.where(col(Credit.attention).in_(attention.UNEARNED))))
+
+
 def _bring_back(session: Session, opening: Opening, rows: Sequence[Credit], offer: CreditOffer) -> bool:
-    """Voided, then earned again: an unsent credit re-opens, a withdrawn one is followed by its `-2`."""
+    """Fallen, then earned again: an unsent credit re-opens, a withdrawn one is followed by its `-2`."""
     credit = rows[-1]
-    if any(row.wanted == "present" for row in rows) or credit.why_absent != VOIDED:
+    if any(row.wanted == "present" for row in rows) or credit.why_absent not in FALLEN:
         return False
-    if credit.state in _WITHDRAWAL:
+    if credit.state in WITHDRAWAL:
         return False  # the withdrawal ends first; its `-2` follows
     if credit.state == State.WITHDRAWN:
         add_credit(session, opening, session.get_one(Award, credit.award_id), offer, code=AGAIN)
         return True
     credit.wanted, credit.why_absent, credit.next_at = "present", "", None
-    if credit.state == State.CLOSED and credit.reason == VOIDED and credit.at_pars == "no":
+    if credit.state == State.CLOSED and credit.reason in FALLEN and credit.at_pars == "no":
         move(session, credit, State.HELD, now=opening.now, code=AGAIN, by="learners")
     else:
         note(session, credit, "wanted again", now=opening.now, code=AGAIN, by="learners")
+    let_go(session, credit)
     session.add(credit)
     return True
 
@@ -204,42 +254,46 @@ def _may_join(offer: CreditOffer, rows: Sequence[Credit], grounds: Sequence[Grou
     return len(hashes) == len(by)
 
 
-def _keeper(awards: Sequence[Award], rows: Sequence[Credit]) -> Award:
+def keeper(awards: Sequence[Award], rows: Sequence[Credit]) -> Award:
     """The award of a family that goes on."""
-    going_on = {row.award_id for row in rows if not _lent(row)}
+    going_on = {row.award_id for row in rows if not is_lent(row)}
     return next((award for award in awards if award.id in going_on), awards[0])
 
 
 def _take_terms(session: Session, opening: Opening, award: Award, first: Completion, offers: Offers) -> bool:
     """The earliest date among completions not yet sent wins; the anchor and the credit ids stay."""
     rows = credits_of(session, [award])
-    if not all(_is_free(row) for row in rows):
+    if not all(is_free(row) for row in rows):
         return False
     terms = (first.day, first.rule, first.rule_hash)
     differs = terms != (award.completed_on, award.rule, award.rule_hash)
     award.completed_on, award.rule, award.rule_hash = terms
     session.add(award)
-    taken = [_take(session, opening, row, offers, differs=differs) for row in rows if not _lent(row)]
+    taken = [take(session, opening, row, offers, differs=differs) for row in rows if not is_lent(row)]
     return any(taken)
 
 
-def _is_free(credit: Credit) -> bool:
+def is_free(credit: Credit) -> bool:
     """Nothing of it is or may be at PARS."""
     return credit.state in (State.CLOSED, State.WITHDRAWN) or (credit.state in UNSENT and not credit.attempts)
 
 
-def _take(session: Session, opening: Opening, credit: Credit, offers: Offers, *, differs: bool) -> bool:
+def take(
+    session: Session, opening: Opening, credit: Credit, offers: Offers, *, differs: bool, code: str = TERMS
+) -> bool:
+    """The offer's terms for a credit that was never sent; `differs`: something else that a gate looks at changed."""
     offer = offers.get(credit.certification)
     if offer is None or credit.state == State.WITHDRAWN:
         return False
-    amounts = (offer.amount, offer.board_total)
-    if not differs and amounts == (credit.amount, credit.board_total):
+    terms = (offer.amount, offer.board_total)
+    if terms != earned(credit):
+        credit.offered, credit.offered_total = credit.amount, credit.board_total = terms
+    elif not differs:
         return False
-    credit.amount, credit.board_total = amounts
     if credit.state == State.READY:
-        move(session, credit, State.HELD, now=opening.now, code=TERMS, by="learners")
+        move(session, credit, State.HELD, now=opening.now, code=code, by="learners")
     else:
-        note(session, credit, "other completion", now=opening.now, code=TERMS, by="learners")
+        note(session, credit, "other completion", now=opening.now, code=code, by="learners")
     if credit.state == State.HELD:
         credit.next_at = None
     session.add(credit)

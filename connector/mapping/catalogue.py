@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from connector.errors import ConfigError
-from connector.findings import Finding
+from connector.findings import Finding, did_you_mean
+from connector.mapping.functions import number
 from connector.mapping.offers import CmeCredit, Credit, MocCredit
 from connector.mapping.rules import Catalogue, Rule, digest
-from connector.pars import vocabulary
+from connector.pars.point_columns import POINT_COLUMNS
+from connector.pars.vocabulary import BOARDS
 from connector.sheets import SheetRow, read_sheet
 from connector.sheets.rows import Columns
 
 ACTIVITY, CREDITS = "activity_id", "credits"
 MOST_CREDITS: Final = Decimal(1000)
+MOST_OPEN = 5
+"""Rows without an activity that are named one by one; of a draft of hundreds, one finding says how many."""
 
-
-def _board_columns() -> dict[str, tuple[str, str]]:
-    """The header of each board's points, and of each of its credit types: `ABIM`, `ABIM/Medical Knowledge`."""
-    headers = {code: (code, "") for code in vocabulary.BOARDS}
-    for board in vocabulary.BOARDS.values():
-        headers |= {f"{board.code}/{one.name}": (board.code, one.name) for one in board.credit_types}
-    return {Columns(()).name(header): meant for header, meant in headers.items()}
-
-
-BOARD_COLUMNS: Final = _board_columns()
+_SPOILT = re.compile(r"[0-9]([.,][0-9]+)?[eE]\+?[0-9]+|#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!)")
+_ALMOST = 0.75
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet as it was read, in a form that can be kept as text and read again."""
+    """A sheet as it was read, in a form that can be kept as text and read again; `unread` are headers that look as if
+    they were meant."""
 
     path: str
     rows: tuple[SheetRow, ...]
+    unread: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -58,16 +58,22 @@ class Sheet:
 
 def read(path: Path, columns: Iterable[str]) -> Sheet:
     """The sheet with these key columns. Raises ConfigError with every finding, by cell."""
-    optional = (CREDITS, *BOARD_COLUMNS)
-    found = read_sheet(path, required=(*columns, ACTIVITY), optional=optional, strict=False)
-    return Sheet(str(path), tuple(found.rows))
+    found = read_sheet(path, required=(*columns, ACTIVITY), optional=(CREDITS, *POINT_COLUMNS), strict=False)
+    return Sheet(str(path), tuple(found.rows), tuple(filter(_looks_meant, found.ignored)))
 
 
 def from_text(path: str, text: str, columns: Iterable[str]) -> Sheet:
     """A sheet that `Sheet.text` has kept."""
-    names = (*columns, ACTIVITY, CREDITS, *BOARD_COLUMNS)
+    names = (*columns, ACTIVITY, CREDITS, *POINT_COLUMNS)
     rows = json.loads(text)
     return Sheet(path, tuple(SheetRow(path, one["line"], dict.fromkeys(names, "") | one["cells"], {}) for one in rows))
+
+
+def _looks_meant(header: str) -> bool:
+    """Other columns are nobody's business; but points under a header that is not read would be lost."""
+    name = Columns(()).name(header)
+    boards = name.startswith(tuple(f"{code.lower()}_" for code in BOARDS))
+    return boards or bool(difflib.get_close_matches(name, (CREDITS, *POINT_COLUMNS), n=1, cutoff=_ALMOST))
 
 
 def column_of(catalogue: Catalogue) -> str:
@@ -76,51 +82,91 @@ def column_of(catalogue: Catalogue) -> str:
 
 
 def entries(rule: Rule, sheet: Sheet) -> tuple[Mapping[str, Entry], list[Finding]]:
-    """By key, what each row offers under this rule; and what is wrong or unfinished. A cell may hold several keys."""
+    """By key, what each row offers under this rule; and what is wrong or unfinished. Rows without a key are others'."""
     assert rule.catalogue is not None  # noqa: S101 - asked only for rules with one
-    column, rule_hash = column_of(rule.catalogue), rule.hash
+    column, words = column_of(rule.catalogue), rule.words("catalogue")
     found: dict[str, Entry] = {}
     findings: list[Finding] = []
     first: dict[str, int] = {}
+    unfilled: list[SheetRow] = []
     for row in sheet.rows:
-        entry = _entry(rule, rule_hash, row, findings)
-        for key in row[column].split():
+        keys = _keys(row[column])
+        entry = _entry(rule, words, row, findings) if keys else None
+        for key in keys:
             if first.setdefault(key, row.line) != row.line:
                 message = f"this key stands in line {first[key]} too"
                 findings.append(row.finding(column, "mapping.catalogue_twice", message, "keep one row a key"))
+            elif _SPOILT.fullmatch(key):
+                hint = "format the column as text in Excel, and write the key again"
+                findings.append(row.finding(column, "mapping.catalogue_key", "Excel has spoilt this key", hint))
             elif entry:
                 found[key] = entry
-    return found, findings
+        unfilled += [row] if entry and not entry.activity else []
+    return found, [*findings, *_unfilled(unfilled), *_unread(sheet)]
 
 
-def _entry(rule: Rule, rule_hash: str, row: SheetRow, findings: list[Finding]) -> Entry | None:
+def _keys(cell: str) -> list[str]:
+    """A cell may hold several: each on a line of its own or, where all of a line are IRIs, with spaces between.
+
+    >>> _keys("https://a/1 https://a/2"), _keys("CME 101\\nCME 102")
+    (['https://a/1', 'https://a/2'], ['CME 101', 'CME 102'])
+    """
+    lines = [line.strip() for line in cell.splitlines()]
+    parts = [line.split() if all(":" in part for part in line.split()) else [line] for line in lines if line]
+    return [key for keys in parts for key in keys]
+
+
+def _unfilled(rows: Sequence[SheetRow]) -> list[Finding]:
+    """Warnings: what nobody has filled in yet earns nothing, and stops nothing."""
+    hint = "until somebody has, the completions of this row are ignored"
+    said = [
+        row.finding(ACTIVITY, "mapping.catalogue_open", "nobody has filled in the activity id yet", hint)
+        for row in (rows if len(rows) <= MOST_OPEN else rows[:1])
+    ]
+    if len(rows) > MOST_OPEN:
+        message = f"nobody has filled in the activity id of {len(rows)} rows yet, this being the first"
+        said = [said[0].model_copy(update={"message": message, "hint": hint.replace("this row", "these rows")})]
+    return [one.model_copy(update={"level": "warning"}) for one in said]
+
+
+def _unread(sheet: Sheet) -> list[Finding]:
+    return [
+        Finding(
+            level="warning",
+            code="mapping.catalogue_column",
+            path=sheet.path,
+            message=f"the column `{header[:80]}` is not read",
+            hint=did_you_mean(Columns(()).name(header), (CREDITS, *POINT_COLUMNS)),
+        )
+        for header in sheet.unread
+    ]
+
+
+def _entry(rule: Rule, words: Mapping[str, Any], row: SheetRow, findings: list[Finding]) -> Entry | None:
     activity = row[ACTIVITY]
     if activity and not (len(activity) == 9 and activity.isascii() and activity.isdigit()):
         hint = "format the column as text in Excel, which eats leading zeros, and write all digits"
         findings.append(row.finding(ACTIVITY, "mapping.activity_id", "an ACCME activity id has 9 digits", hint))
         return None
     credits_ = rule.credits or _credits(row, findings)
-    if not activity:
-        hint = "until somebody has, the completions of this row are ignored"
-        said = row.finding(ACTIVITY, "mapping.catalogue_open", "nobody has filled in the activity id yet", hint)
-        findings.append(said.model_copy(update={"level": "warning"}))
-    elif not credits_ and not rule.rems:
+    if activity and not credits_ and not rule.rems:
         hint = "fill in `credits`, or write `credits` in the rule"
         findings.append(row.finding(CREDITS, "mapping.catalogue_amount", "the row earns nothing", hint))
         return None
-    return Entry(activity, credits_, _hash(rule_hash, activity, credits_))
+    return Entry(activity, credits_, _hash(words, activity, credits_))
 
 
-def _hash(rule_hash: str, activity: str, credits_: Sequence[Credit]) -> str:
-    """A completion names the rule and the row that it came by: another row that changes re-does nothing."""
-    return digest([rule_hash, activity, [one.model_dump(mode="json", exclude_defaults=True) for one in credits_]])
+def _hash(words: Mapping[str, Any], activity: str, credits_: Sequence[Credit]) -> str:
+    """That of the same rule with the row written out in it: another row that changes re-does nothing."""
+    offered = [one.model_dump(mode="json", by_alias=True, exclude_defaults=True) for one in credits_]
+    return digest({**words, "activity": activity} | ({"credits": offered} if offered else {}))
 
 
 def _credits(row: SheetRow, findings: list[Finding]) -> tuple[Credit, ...]:
     cme = _amount(row, CREDITS, findings)
     offered: list[Credit] = [CmeCredit(type="cme", amount=cme)] if cme else []
     points: dict[str, dict[str, Decimal]] = {}
-    for column, (board, credit_type) in BOARD_COLUMNS.items():
+    for column, (board, credit_type) in POINT_COLUMNS.items():
         if amount := _amount(row, column, findings):
             points.setdefault(board, {})[credit_type] = amount
     for board, parts in points.items():
@@ -134,14 +180,10 @@ def _credits(row: SheetRow, findings: list[Finding]) -> tuple[Credit, ...]:
 
 
 def _amount(row: SheetRow, column: str, findings: list[Finding]) -> Decimal | None:
-    text = row[column]
-    if not text:
+    if not row[column]:
         return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if amount.is_finite() and 0 <= amount <= MOST_CREDITS and not amount % Decimal("0.25"):
+    amount = number(row[column])
+    if amount is not None and 0 <= amount <= MOST_CREDITS and not amount % Decimal("0.25"):
         return amount.quantize(Decimal("0.01")) or None
     message = "not a number of credits in steps of 0.25"
     findings.append(row.finding(column, "mapping.catalogue_amount", message, "write it as 1.25, with a point"))

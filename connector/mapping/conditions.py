@@ -7,7 +7,15 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StrictBool,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from connector.findings import did_you_mean
@@ -84,7 +92,7 @@ class Condition(Frozen):
     matches: Pattern | None = None
     at_least: Number | None = None
     at_most: Number | None = None
-    exists: bool | None = None
+    exists: StrictBool | None = None
     any_: Annotated[tuple[Condition, ...], AfterValidator(some)] | None = Field(None, alias="any")
     all_: Annotated[tuple[Condition, ...], AfterValidator(some)] | None = Field(None, alias="all")
 
@@ -222,3 +230,13 @@ CONDITIONS: Final[dict[str, Callable[[Condition, Any], bool]]] = {
 _GROUPS: Final = ("any", "all")
 NAMES: Final = (*CONDITIONS, *_GROUPS)
 _WORDS: Final = ("is", "is_not", "one_of")
+
+
+def pinned(when: tuple[Condition, ...]) -> tuple[frozenset[str | None], frozenset[str | None]]:
+    """The only verbs and the only objects that can fulfil these conditions; {None} where they take any."""
+    return _pinned(when, VERB_ID), _pinned(when, OBJECT_ID)
+
+
+def _pinned(when: tuple[Condition, ...], steps: tuple[str, str]) -> frozenset[str | None]:
+    texts = [pins for pins in (condition.pins(steps) for condition in when) if pins is not None]
+    return frozenset(frozenset.intersection(*texts)) if texts else frozenset({None})

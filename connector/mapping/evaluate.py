@@ -5,31 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from connector.mapping.civil_date import civil_date
 from connector.mapping.conditions import Condition, Seen
-from connector.mapping.functions import FUNCTIONS, number
+from connector.mapping.earned import UnusableError, offers, rems_answers, rems_offer, unusable
 from connector.mapping.loader import ActiveRule, Ruleset
-from connector.mapping.offers import Amount, CmeCredit, Computed, Credit, Flag, Read, Rems
-from connector.mapping.paths import Nothing, shown
+from connector.mapping.offers import Credit
+from connector.mapping.paths import shown
 from connector.mapping.rules import Catalogue, Rule
-from connector.pars import vocabulary
-from connector.records import (
-    Actor,
-    Completion,
-    CreditOffer,
-    Evidence,
-    Frozen,
-    Ignored,
-    Need,
-    Problem,
-    RemsAnswers,
-    Statement,
-)
+from connector.records import Completion, Evidence, Frozen, Ignored, Need, Problem, Statement
 
-_LONGEST_ANSWER = 100
 _LONGEST_REASON = 500
 _LONGEST_PER = 200  # it is part of an index, and PostgreSQL's take no more than 2,704 bytes
 
@@ -63,14 +49,6 @@ class Offered:
     hash: str
 
 
-class _Unusable(Exception):
-    """A value of the statement that no credit can be made of."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.code)
-        self.problem = problem
-
-
 def evaluate(ruleset: Ruleset, statement: Statement, document: Any) -> tuple[Judged, ...]:
     """One outcome for each rule whose verb and object fit, and for each that it is evidence for.
 
@@ -83,10 +61,9 @@ def evaluate(ruleset: Ruleset, statement: Statement, document: Any) -> tuple[Jud
     judged = []
     for active, own in reached.items():
         offered = matching.get(active)
-        if offered:
-            outcome: Outcome | None = _matched(ruleset, active, offered, taking, statement, document)
-        else:
-            outcome = _evidence(active, document) or (_ignored(active, document) if own else None)
+        outcome: Outcome | None = _matched(ruleset, active, offered, taking, statement, document) if offered else None
+        if outcome is None or isinstance(outcome, Ignored):
+            outcome = _evidence(active, statement, document) or outcome or (_ignored(active, document) if own else None)
         if outcome:
             judged.append(Judged(rule=active.rule.name, rule_hash=_hash(active, outcome), outcome=outcome))
     return tuple(judged)
@@ -95,14 +72,16 @@ def evaluate(ruleset: Ruleset, statement: Statement, document: Any) -> tuple[Jud
 def explain(ruleset: Ruleset, statement: Statement, document: Any) -> tuple[RuleTrace, ...]:
     """The same for every rule, also those whose verb or object does not fit, with all that their conditions saw."""
     outcomes = {one.rule: one.outcome for one in evaluate(ruleset, statement, document)}
-    return tuple(
-        RuleTrace(
-            rule=active.rule.name,
-            rule_hash=active.own_hash,
-            conditions=tuple(condition.look(document) for condition in active.rule.when),
-            outcome=outcomes.get(active.rule.name) or _ignored(active, document),
-        )
-        for active in ruleset.rules
+    return tuple(_trace(active, outcomes.get(active.rule.name), document) for active in ruleset.rules)
+
+
+def _trace(active: ActiveRule, outcome: Outcome | None, document: Any) -> RuleTrace:
+    outcome = outcome or _ignored(active, document)
+    return RuleTrace(
+        rule=active.rule.name,
+        rule_hash=_hash(active, outcome),
+        conditions=tuple(condition.look(document) for condition in active.rule.when),
+        outcome=outcome,
     )
 
 
@@ -124,18 +103,25 @@ def _offered(active: ActiveRule, document: Any) -> Offered | None:
 
 
 def _key(catalogue: Catalogue, document: Any) -> str:
+    """A text or a whole number; nothing else is a key, so that no row has it."""
     found = catalogue.key.of(document)
-    return found if isinstance(found, str) else str(found) if isinstance(found, int) else ""
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
 
-def _evidence(active: ActiveRule, document: Any) -> Evidence | None:
+def _evidence(active: ActiveRule, statement: Statement, document: Any) -> Evidence | None:
     """Not a completion: does it meet what the rule also requires, or undo a completion?"""
     rule = active.rule
-    meets = tuple(one.key for one in rule.also_requires if _holds(one.when, document))
-    undoes = rule.undone_key if rule.undone_by and _holds(rule.undone_by, document) else ""
+    meets = dict.fromkeys(one.key for one in rule.also_requires if _holds(one.when, document))
+    undoes = rule.undone_by and _holds(rule.undone_by, document) and active.may_complete(statement.object_id)
     if not (meets or undoes):
         return None
-    return Evidence(rule=rule.name, rule_hash=active.own_hash, provider=active.provider, meets=meets, undoes=undoes)
+    return Evidence(
+        rule=rule.name,
+        rule_hash=active.own_hash,
+        provider=active.provider,
+        meets=tuple(meets),
+        undoes=rule.undone_key if undoes else "",
+    )
 
 
 def _holds(when: tuple[Condition, ...], document: Any) -> bool:
@@ -150,7 +136,7 @@ def _ignored(active: ActiveRule, document: Any) -> Ignored:
     failed = _first_failed(active, document)
     if failed:
         return _ignored_because(active, _reason(failed, document))
-    if active.rule.catalogue:
+    if active.rule.catalogue and not _offered(active, document):
         return _ignored_because(active, _no_row(active, active.rule.catalogue, document))
     return _ignored_because(active, "another verb or object")
 
@@ -190,15 +176,11 @@ def _matched(
         return _ignored_because(active, f"the rule `{first.rule.name}` matches too and has a higher priority")
     if first and first.rule.priority == active.rule.priority:
         hint = "give one of them the higher `priority`"
-        return _problem("mapping.conflict", "", f"the rule `{first.rule.name}` matches too", hint)
+        return unusable("mapping.conflict", "", f"the rule `{first.rule.name}` matches too", hint).problem
     try:
         return _completion(ruleset, active, offered, statement, document)
-    except _Unusable as unusable:
-        return unusable.problem
-
-
-def _problem(code: str, field: str, message: str, hint: str = "") -> Problem:
-    return Problem(code=code, field=field, message=message, hint=hint, who=Actor.ADMINISTRATOR)
+    except UnusableError as error:
+        return error.problem
 
 
 def _completion(
@@ -208,10 +190,10 @@ def _completion(
     zone = ruleset.zone_of(active, statement.source)
     if not zone:
         hint = "write `zone` in the rule's `completed_on`, or in the source or the provider of config.yaml"
-        raise _Unusable(_problem("mapping.no_zone", "completed_on", "no time zone is named for the date", hint))
+        raise unusable("mapping.no_zone", "completed_on", "no time zone is named for the date", hint)
     completed_on = None if rule.completed_on.is_open else _completed_on(rule, zone, document)
-    offers = [offer for credit in offered.credits for offer in _offers(credit, document)]
-    if not offers and not rule.rems:
+    earned = [offer for credit in offered.credits for offer in offers(credit, document)]
+    if not earned and not rule.rems:
         return _ignored_because(active, "the statement claims 0 credits")
     return Completion(
         rule=rule.name,
@@ -222,8 +204,8 @@ def _completion(
         zone=zone,
         per=_per(rule, completed_on, statement),
         per_date=completed_on is None and rule.per == "date",
-        credits=(*offers, *_rems_offer(rule.rems)),
-        rems=_rems_answers(rule.rems, document) if rule.rems else None,
+        credits=(*earned, *rems_offer(rule.rems)),
+        rems=rems_answers(rule.rems, document) if rule.rems else None,
         needs=tuple(
             Need(key=one.key, within=one.within) for one in rule.also_requires if not _holds(one.when, document)
         ),
@@ -234,7 +216,7 @@ def _completion(
 def _completed_on(rule: Rule, zone: str, document: Any) -> date:
     found = civil_date(rule.completed_on.path.of(document), zone, rule.completed_on.path.text)
     if isinstance(found, Problem):
-        raise _Unusable(found)
+        raise UnusableError(found)
     return found
 
 
@@ -246,94 +228,5 @@ def _per(rule: Rule, completed_on: date | None, statement: Statement) -> str:
     field, value = session if rule.per == "session" else ("context.registration", statement.registration)
     if not value:
         hint = "use another `per`, or have the system send this value"
-        raise _Unusable(
-            _problem("mapping.no_per", field, f"the statement has nothing here for `per: {rule.per}`", hint)
-        )
+        raise unusable("mapping.no_per", field, f"the statement has nothing here for `per: {rule.per}`", hint)
     return value if len(value) <= _LONGEST_PER else f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
-
-
-def _offers(credit: Credit, document: Any) -> list[CreditOffer]:
-    """What the credit earns; an amount of 0 earns nothing."""
-    total = _amount(credit.amount, document)
-    if isinstance(credit, CmeCredit):
-        name = vocabulary.CME_CERTIFICATION
-        return [CreditOffer(kind="cme", certification=name, amount=total)] if total else []
-    amounts = [(credit_type, _amount(part, document)) for credit_type, part in credit.parts]
-    if any(amount > total for _, amount in amounts):
-        raise _Unusable(_problem("mapping.bad_amount", "of_which", f"a part is more than {credit.board}'s {total}"))
-    return [
-        CreditOffer(
-            kind="moc",
-            certification=credit.certification(credit_type),
-            board=credit.board,
-            credit_type=credit_type,
-            amount=amount,
-            board_total=total,
-        )
-        for credit_type, amount in amounts
-        if amount
-    ]
-
-
-def _amount(amount: Amount, document: Any) -> Decimal:
-    if not isinstance(amount, Computed):
-        return amount
-    field, found = amount.path.text, amount.path.of(document)
-    if found is None or isinstance(found, Nothing):
-        raise _Unusable(_problem("mapping.no_amount", field, "the statement has no amount here"))
-    try:
-        credits_ = FUNCTIONS[amount.function](found, amount.most) if amount.function else _quarters(found)
-    except ValueError as error:
-        raise _Unusable(_problem("mapping.bad_amount", field, f"{error}")) from None
-    return min(credits_, amount.most)
-
-
-def _quarters(found: Any) -> Decimal:
-    exact = number(found)
-    if exact is None or exact < 0 or exact % Decimal("0.25"):
-        raise ValueError("not a number in steps of 0.25: name a function that rounds, such as quarter_hours")
-    return exact
-
-
-def _rems_offer(rems: Rems | None) -> tuple[CreditOffer, ...]:
-    return (CreditOffer(kind="rems", certification=f"REMS/{rems.type}", amount=Decimal(0)),) if rems else ()
-
-
-def _rems_answers(rems: Rems, document: Any) -> RemsAnswers:
-    """The rule's own answers and those of the statement; what is missing is left for the learner directory."""
-    area = _text(rems.practice_area, document)
-    return RemsAnswers(
-        type=rems.type,
-        profession=_text(rems.profession, document),
-        practice_area=vocabulary.REMS_PRACTICE_AREA_ALIASES.get(area, area),
-        state=_text(rems.state, document),
-        dea_registration=_text(rems.dea_registration, document),
-        surgical_procedures=_flag(rems.surgical_procedures, document),
-        time_in_practice=_text(rems.time_in_practice, document),
-    )
-
-
-def _answer(answer: Any, document: Any) -> Any:
-    found = answer.path.of(document) if isinstance(answer, Read) else answer
-    return None if isinstance(found, Nothing) else found
-
-
-def _text(answer: Read | str | None, document: Any) -> str:
-    found = _answer(answer, document)
-    if found is None:
-        return ""
-    if isinstance(found, str) and len(found) <= _LONGEST_ANSWER and found.isprintable():
-        return found
-    raise _unusable_answer(answer, "a short text")
-
-
-def _flag(answer: Flag | None, document: Any) -> bool | None:
-    found = _answer(answer, document)
-    if found is None or isinstance(found, bool):
-        return found
-    raise _unusable_answer(answer, "true or false")
-
-
-def _unusable_answer(answer: Any, expected: str) -> _Unusable:
-    field = answer.path.text if isinstance(answer, Read) else "rems"
-    return _Unusable(_problem("mapping.bad_answer", field, f"this REMS answer is not {expected}"))

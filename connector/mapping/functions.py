@@ -13,7 +13,7 @@ from typing import Any, Final
 
 _NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,18})?")
 _DURATION = re.compile(
-    r"P(?:([0-9]{1,9})D)?(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,18})?)S)?)?"
+    r"P(?:0+Y)?(?:0+M)?(?:([0-9]{1,9})D)?(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,18})?)S)?)?"
 )
 
 
@@ -45,7 +45,8 @@ def quarter_hours(value: Any, _most: Decimal) -> Decimal:
 
 
 def duration_quarter_hours(value: Any, _most: Decimal) -> Decimal:
-    """An ISO 8601 duration such as `result.duration`, rounded down to a quarter of an hour; no months, no years.
+    """An ISO 8601 duration such as `result.duration`, rounded down to a quarter of an hour; no months, no years
+    but `P0Y0M`, which some systems write in front.
 
     >>> duration_quarter_hours("PT1H29M59.9S", Decimal(6)), duration_quarter_hours("P1DT30M", Decimal(6))
     (Decimal('1.25'), Decimal('24.50'))

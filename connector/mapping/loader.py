@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -14,12 +14,14 @@ from connector.errors import ConfigError, MappingError
 from connector.findings import Finding, did_you_mean
 from connector.mapping import catalogue
 from connector.mapping.catalogue import Entry, Sheet
-from connector.mapping.rule_checks import check_file, check_names, check_overlaps, check_per, pinned
+from connector.mapping.checks import Placed, Sheets, check
+from connector.mapping.conditions import OBJECT_ID, pinned
 from connector.mapping.rules import MappingFile, Rule, digest
 from connector.yamlfile import Document
 
 RULES, TESTS = (".yaml", ".yml"), (".test.yaml", ".test.yml")
 NO_ROWS: Mapping[str, Entry] = {}
+Texts = frozenset[str | None]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,38 @@ class ActiveRule:
     def own_hash(self) -> str:
         return self.rule.hash
 
+    @cached_property
+    def _objects(self) -> frozenset[str | None]:
+        """The only objects that its `when` takes; {None} where it takes any."""
+        return pinned(self.rule.when)[1]
+
+    @property
+    def reach(self) -> Iterator[tuple[Texts, Texts, bool]]:
+        """The verbs and objects of its own `when`, and of what it also requires or is undone by."""
+        yield *pinned(self.rule.when), True
+        for one in self.rule.also_requires:
+            yield *pinned(one.when), False
+        if self.rule.undone_by:
+            verbs, objects = pinned(self.rule.undone_by)
+            yield verbs, _both(objects, self._objects), False
+
+    def may_complete(self, object_id: str) -> bool:
+        """Could a completion by this rule be about this object? What is about another undoes nothing."""
+        catalogue_ = self.rule.catalogue
+        if not ({object_id, None} & self._objects):
+            return False
+        if catalogue_ and catalogue_.key.steps == OBJECT_ID and object_id not in self.rows:
+            return False
+        about = [one for one in self.rule.when if one.path and one.path.steps == OBJECT_ID]
+        return all(one.holds({"object": {"id": object_id}}) for one in about)
+
+
+def _both(some: Texts, others: Texts) -> Texts:
+    """What is in both, where {None} stands for every text."""
+    if None in some:
+        return others
+    return some if None in others else some & others
+
 
 @dataclass(frozen=True)
 class Ruleset:
@@ -77,10 +111,9 @@ class Ruleset:
     def _index(self) -> dict[tuple[str | None, str | None], list[tuple[int, bool]]]:
         index: dict[tuple[str | None, str | None], list[tuple[int, bool]]] = {}
         for place, active in enumerate(self.rules):
-            others = [*(one.when for one in active.rule.also_requires), active.rule.undone_by]
-            for when in filter(None, [active.rule.when, *others]):
-                for key in product(*pinned(when)):
-                    index.setdefault(key, []).append((place, when is active.rule.when))
+            for verbs, objects, is_own in active.reach:
+                for key in product(verbs, objects):
+                    index.setdefault(key, []).append((place, is_own))
         return index
 
     def candidates(self, verb: str, object_id: str) -> list[ActiveRule]:
@@ -115,15 +148,17 @@ class Folder:
     kept: Mapping[str, str] | None = None  # sheets as a version in the store holds them
 
     def sheet(self, name: str, columns: tuple[str, ...]) -> None:
-        path = self.path / name
-        if self.kept is not None:
-            if name in self.kept:
-                self.sheets[name] = catalogue.from_text(name, self.kept[name], columns)
-            return
         try:
-            self.sheets[name] = catalogue.read(path, columns)
+            self.sheets[name] = self._sheet(name, columns)
         except ConfigError as error:
-            self.findings.extend(catalogue.missing(str(path), error))
+            self.findings.extend(catalogue.missing(str(self.path / name), error))
+
+    def _sheet(self, name: str, columns: tuple[str, ...]) -> Sheet:
+        if self.kept is None:
+            return catalogue.read(self.path / name, columns)
+        if name not in self.kept:
+            raise ConfigError("config.sheet_missing", "the sheet was not kept with the rules that name it", where=name)
+        return catalogue.from_text(name, self.kept[name], columns)
 
 
 def load(folder: Path, defaults: Defaults | None = None) -> Ruleset:
@@ -131,9 +166,9 @@ def load(folder: Path, defaults: Defaults | None = None) -> Ruleset:
     return _without_errors(*_compile(_read(folder), defaults))
 
 
-def lint(folder: Path, defaults: Defaults | None = None) -> list[Finding]:
-    """All errors and warnings, in the order of the files."""
-    _, findings = _compile(_read(folder), defaults)
+def lint(folder: Path, defaults: Defaults | None = None, sheets: Sheets | None = None) -> list[Finding]:
+    """All errors and warnings, in the order of the files; `sheets` are the providers' activity sheets."""
+    _, findings = _compile(_read(folder), defaults, sheets)
     return sorted(findings, key=lambda finding: (finding.path, finding.line, finding.column))
 
 
@@ -175,7 +210,9 @@ def _read(folder: Path) -> Folder:
     return found
 
 
-def _compile(found: Folder, defaults: Defaults | None) -> tuple[Ruleset, list[Finding]]:
+def _compile(
+    found: Folder, defaults: Defaults | None, sheets: Sheets | None = None
+) -> tuple[Ruleset, list[Finding]]:
     """The rules that can be read, and all that is wrong or doubtful about any."""
     defaults, findings = defaults or Defaults(), found.findings
     files: list[tuple[Document, MappingFile]] = []
@@ -186,20 +223,20 @@ def _compile(found: Folder, defaults: Defaults | None) -> tuple[Ruleset, list[Fi
             findings.extend(error.findings)
     for name, columns in catalogue.named(rule for _, file in files for rule in file.rules):
         found.sheet(name, columns)
-    rules = tuple(
-        ActiveRule(document.name, rule, defaults.provider_of(rule), _rows(found, rule))
+    placed = [
+        Placed(document, file, place, defaults.provider_of(rule), _rows(found, rule))
         for document, file in files
-        for rule in file.rules
-    )
+        for place, rule in enumerate(file.rules)
+    ]
+    rules = tuple(ActiveRule(one.document.name, one.rule, one.provider, one.rows) for one in placed)
     for document, file in files:
-        findings.extend(check_file(document, file))
         findings.extend(_unknown_providers(document, file, defaults))
         findings.extend(() if defaults.moodle else _nobody_to_ask(document, file))
         findings.extend(_only_sessions(document, file) if defaults.sessions else ())
-    findings.extend([*check_names(files), *check_per(files, defaults.provider_of), *check_overlaps(files)])
+    findings.extend(check(placed, sheets or {}))
     texts = {Path(document.name).name: document.text for document, _ in files}
     texts |= {name: sheet.text for name, sheet in found.sheets.items()}
-    return Ruleset(rules, texts, defaults), findings
+    return Ruleset(rules, texts, defaults), list(dict.fromkeys(findings))  # two rules may name one sheet
 
 
 def _rows(found: Folder, rule: Rule) -> Mapping[str, Entry]:

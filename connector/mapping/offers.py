@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StrictBool, Tag, model_validator
 
 from connector.findings import did_you_mean
 from connector.mapping.conditions import fault
@@ -37,7 +37,7 @@ def _board(code: str) -> str:
     return code
 
 
-def _rems_type(value: Any) -> Any:
+def rems_type(value: Any) -> Any:
     slugs = {name.lower().replace(" ", "-"): name for name in REMS_TYPES}
     if value not in (*slugs, *REMS_TYPES):
         hint = did_you_mean(str(value)[:80], slugs) or f"types: {', '.join(slugs)}"
@@ -73,8 +73,8 @@ def _one_of(words: tuple[str, ...]) -> AfterValidator:
     return AfterValidator(check)
 
 
-_AREAS = (*vocabulary.REMS_PRACTICE_AREAS, *vocabulary.REMS_PRACTICE_AREA_ALIASES)
-_STATES = (*vocabulary.STATES, *vocabulary.STATES.values(), *vocabulary.TERRITORIES, *vocabulary.TERRITORIES.values())
+PRACTICE_AREAS = (*vocabulary.REMS_PRACTICE_AREAS, *vocabulary.REMS_PRACTICE_AREA_ALIASES)
+STATES = (*vocabulary.STATES, *vocabulary.STATES.values(), *vocabulary.TERRITORIES, *vocabulary.TERRITORIES.values())
 _Read = Annotated[Read, Tag("a path")]
 _Which = Discriminator(is_block)
 
@@ -83,11 +83,11 @@ Amount = Annotated[
     Annotated[Decimal, BeforeValidator(quarters), Tag("a value")] | Annotated[Computed, Tag("a path")], _Which
 ]
 Profession = Annotated[Annotated[str, _one_of(vocabulary.REMS_PROFESSIONS), Tag("a value")] | _Read, _Which]
-PracticeArea = Annotated[Annotated[str, _one_of(_AREAS), Tag("a value")] | _Read, _Which]
-State = Annotated[Annotated[str, _one_of(_STATES), Tag("a value")] | _Read, _Which]
+PracticeArea = Annotated[Annotated[str, _one_of(PRACTICE_AREAS), Tag("a value")] | _Read, _Which]
+State = Annotated[Annotated[str, _one_of(STATES), Tag("a value")] | _Read, _Which]
 Dea = Annotated[Annotated[str, _one_of(vocabulary.REMS_DEA_REGISTRATIONS), Tag("a value")] | _Read, _Which]
 YearsSince = Annotated[Annotated[str, _one_of(vocabulary.REMS_TIMES_IN_PRACTICE), Tag("a value")] | _Read, _Which]
-Flag = Annotated[Annotated[bool, Tag("a value")] | _Read, _Which]
+Flag = Annotated[Annotated[StrictBool, Tag("a value")] | _Read, _Which]
 
 
 class CmeCredit(Frozen):
@@ -144,7 +144,7 @@ Credit = Annotated[CmeCredit | MocCredit, Field(discriminator="type")]
 class Rems(Frozen):
     """The answers of a REMS participant; what is left out here comes from the learner directory."""
 
-    type: Annotated[str, BeforeValidator(_rems_type)]
+    type: Annotated[str, BeforeValidator(rems_type)]
     profession: Profession | None = None
     practice_area: PracticeArea | None = None
     state: State | None = None

@@ -53,6 +53,11 @@ class Query:
         return Nothing.MISSING if value is None else value
 
     @property
+    def chains(self) -> tuple[tuple[str | int, ...], ...]:
+        """The plain chains of keys among its alternatives: `timestamp || stored` has two."""
+        return tuple(steps for steps in _alternatives(self.expression.parsed) if steps)
+
+    @property
     def is_public(self) -> bool:
         """True for the places that name a kind of thing, never a person: verb, activity, type, result flags."""
         return self.steps[-2:] in (("verb", "id"), ("object", "id"), ("definition", "type"))
@@ -148,6 +153,14 @@ def _steps(node: dict[str, Any]) -> tuple[str | int, ...]:
         chains = [_steps(child) for child in node["children"]]
         return tuple(chain.from_iterable(chains)) if all(chains) else ()
     return ()
+
+
+def _alternatives(node: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:
+    if node["type"] == "or_expression":
+        for child in node["children"]:
+            yield from _alternatives(child)
+    else:
+        yield _steps(node)
 
 
 def _is_personal(node: dict[str, Any]) -> bool:

@@ -1,59 +1,88 @@
-"""Runs the tests that stand beside the rules. Reads the statements they name, and nothing else."""
+"""Runs the cases of a mapping folder against all of its rules. Reads the statements they name, and nothing else."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector.mapping.cases import Expected, RuleTest
-from connector.mapping.evaluate import Judged, Outcome, evaluate
+from connector.lrs import moments
+from connector.mapping.case_files import Case, UnreadableError, cases_of, documents_of
+from connector.mapping.evaluate import Judged, evaluate
+from connector.mapping.expectations import Verdict, differences
 from connector.mapping.loader import ActiveRule, Defaults, Ruleset, load
-from connector.records import Completion, Frozen, Ignored, Problem, Statement
-
-OPEN = "open"
-"""What a test expects for `date` where Moodle is asked for it."""
+from connector.records import Completion, Evidence, Frozen, Ignored, Need, Problem, Statement
+from connector.yamlfile import Document
 
 
 class TestResult(Frozen):
-    """One test's result; `message` says what came instead of what was expected."""
+    """One test's result; `message` says what came instead of what was expected. Without `rule`: of the whole folder."""
 
     __test__ = False  # not a class of pytest's
 
     file: str
+    line: int
+    column: int
     rule: str
     name: str
     passed: bool
     message: str = ""
 
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A case that was run, with the statements it was run on, and the name of the rule that it passed by completing."""
+
+    statements: tuple[Any, ...]
+    result: TestResult
+    completes: str = ""
+
 
 def run_tests(folder: Path, defaults: Defaults | None = None) -> tuple[TestResult, ...]:
-    """Every test of every rule, against all rules of the folder."""
+    """Every case, against all rules of the folder."""
     ruleset = load(folder, defaults)
-    return tuple(_result(ruleset, active, test, folder) for active in ruleset.rules for test in active.rule.tests)
+    return tuple(one.result for one in try_all(ruleset, folder, documents_of(ruleset, folder)))
 
 
-def _result(ruleset: Ruleset, active: ActiveRule, test: RuleTest, folder: Path) -> TestResult:
-    message = "; ".join(_differences(ruleset, active, test, folder))
-    return TestResult(file=active.file, rule=active.rule.name, name=test.name, passed=not message, message=message)
+def try_all(ruleset: Ruleset, folder: Path, documents: dict[str, Document]) -> list[Tried]:
+    """Raises MappingError where a file of cases cannot be read."""
+    return [try_one(ruleset, case) for case in cases_of(ruleset, folder, documents)]
 
 
-def _differences(ruleset: Ruleset, active: ActiveRule, test: RuleTest, folder: Path) -> Iterator[str]:
+def try_one(ruleset: Ruleset, case: Case) -> Tried:
     try:
-        document = _document(test, folder)
-    except (OSError, ValueError, RecursionError) as error:
-        yield f"the statement cannot be read: {type(error).__name__}"
-        return
-    judged = {one.rule: one for one in evaluate(ruleset, as_statement(document), document)}
-    yield from _compared(test.expect, judged.get(active.rule.name))
+        statements = case.statements()
+    except UnreadableError as error:
+        return Tried((), _result(case, f"the statement cannot be read: {error}"))
+    verdict = judge(ruleset, case.about, statements)
+    said = [verdict] if isinstance(verdict, str) else list(differences(case.test.expect, verdict))
+    result = _result(case, "; ".join(said))
+    return Tried(tuple(statements), result, _completed(verdict) if result.passed else "")
 
 
-def _document(test: RuleTest, folder: Path) -> Any:
-    if isinstance(test.statement, dict):
-        return test.statement
-    return json.loads((folder / test.statement).read_text(encoding="utf-8"))
+def _completed(verdict: Verdict | str) -> str:
+    if isinstance(verdict, Verdict) and isinstance(verdict.outcome, Completion) and not verdict.missing:
+        return verdict.outcome.rule
+    return ""
+
+
+def _result(case: Case, message: str) -> TestResult:
+    line, column = case.document.where(case.loc)
+    return TestResult(
+        file=case.document.name,
+        line=line,
+        column=column,
+        rule=case.about.rule.name if case.about else "",
+        name=case.test.name,
+        passed=not message,
+        message=message,
+    )
 
 
 def as_statement(document: Any) -> Statement:
@@ -78,37 +107,74 @@ def as_statement(document: Any) -> Statement:
     )
 
 
-def _compared(expected: Expected | str, judged: Judged | None) -> Iterator[str]:
-    outcome = judged.outcome if judged else Ignored(rule="", rule_hash="", reason="another verb or object")
-    if isinstance(expected, str) or expected.problem:
-        wanted = expected if isinstance(expected, str) else str(expected.problem)
-        if wanted != _said(outcome):
-            yield f"expected {wanted}, got {_in_words(outcome)}"
-    elif not isinstance(outcome, Completion):
-        yield f"expected a completion, got {_in_words(outcome)}"
-    else:
-        credits_ = {"cme" if one.kind == "cme" else one.certification: one.amount for one in outcome.credits}
-        earned = {name: amount for name, amount in credits_.items() if not name.startswith("REMS/")}
-        if expected.credits is not None and expected.credits != earned:
-            yield f"expected {_amounts(expected.credits)}, got {_amounts(earned)}"
-        day = outcome.completed_on.isoformat() if outcome.completed_on else OPEN
-        if expected.date is not None and expected.date != day:
-            yield f"expected {expected.date}, got {day}"
+def judge(ruleset: Ruleset, about: ActiveRule | None, statements: Sequence[Any]) -> Verdict | str:
+    """What the rule, or the whole folder, makes of the first statement while the others are there too.
+
+    A sentence where several rules of the folder take it.
+    """
+    first, *others = statements
+    one = chosen(evaluate(ruleset, as_statement(first), first), about)
+    if isinstance(one, str):
+        return one
+    if isinstance(one.outcome, Completion) and one.outcome.needs:
+        return Verdict(one.outcome, tuple(_missing(ruleset, one.outcome, first, others)))
+    return Verdict(one.outcome)
 
 
-def _said(outcome: Outcome) -> str:
-    return outcome.code if isinstance(outcome, Problem) else type(outcome).__name__.lower()
+def chosen(judged: Sequence[Judged], about: ActiveRule | None) -> Judged | str:
+    """The rule's outcome, or the one that counts for the folder: a completion or a problem before evidence.
+
+    A sentence where several rules of the folder take the statement.
+    """
+    if about:
+        own = (one for one in judged if one.rule == about.rule.name)
+        return next(own, _unasked("another verb or object"))
+    taking = [one for one in judged if isinstance(one.outcome, Completion | Problem)]
+    codes = {one.outcome.code if isinstance(one.outcome, Problem) else one.rule for one in taking}
+    if len(codes) > 1:
+        listed = ", ".join(f"`{one.rule}` ({Verdict(one.outcome)})" for one in taking)
+        return f"several rules take it: {listed}; say which one with `rule`"
+    evidence = [one for one in judged if isinstance(one.outcome, Evidence)]
+    return (*taking, *evidence, _unasked("no rule takes it"))[0]
 
 
-def _in_words(outcome: Outcome) -> str:
-    match outcome:
-        case Ignored():
-            return f"ignored ({outcome.reason})"
-        case Problem():
-            return f"{outcome.code} ({outcome.message})"
-        case _:
-            return "a completion" if isinstance(outcome, Completion) else "evidence"
+def _unasked(reason: str) -> Judged:
+    return Judged(rule="", rule_hash="", outcome=Ignored(rule="", rule_hash="", reason=reason))
 
 
-def _amounts(credits_: dict[str, Decimal]) -> str:
-    return ", ".join(f"{name} {amount}" for name, amount in sorted(credits_.items())) or "no credits"
+def _missing(ruleset: Ruleset, done: Completion, first: Any, others: Sequence[Any]) -> list[str]:
+    """What no other statement meets within its time, before or after the completion."""
+    at = _moment(first)
+    met = [(_met(ruleset, other), _moment(other)) for other in others]
+    rule = next(active.rule for active in ruleset.rules if active.rule.name == done.rule)
+    names = {one.key: f"also_requires[{place}]" for place, one in enumerate(rule.also_requires)}
+    said = ((need, _unmet(need, at, [moment for keys, moment in met if need.key in keys])) for need in done.needs)
+    return [f"{names[need.key]} {why}" for need, why in said if why]
+
+
+def _met(ruleset: Ruleset, document: Any) -> set[str]:
+    judged = evaluate(ruleset, as_statement(document), document)
+    return {key for one in judged if isinstance(one.outcome, Evidence) for key in one.outcome.meets}
+
+
+def _unmet(need: Need, at: datetime | None, moments_: Sequence[datetime | None]) -> str:
+    if not moments_:
+        return "is met by no statement of this case"
+    apart = [abs(moment - at) for moment in moments_ if moment and at]
+    if not apart:
+        return "has no time that can be compared"
+    return "" if min(apart) <= need.within else f"is met {_in_words(min(apart))} away from it"
+
+
+def _in_words(span: timedelta) -> str:
+    hours = span.seconds // 3600
+    return f"{span.days} days" + (f" {hours} hours" if hours else "")
+
+
+def _moment(document: Any) -> datetime | None:
+    for name in ("timestamp", "stored"):
+        try:
+            return moments.parse(document[name])
+        except (KeyError, TypeError, ValueError):
+            continue
+    return None

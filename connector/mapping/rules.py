@@ -66,8 +66,25 @@ def _key_of(when: tuple[Condition, ...]) -> str:
     return digest([condition.model_dump(mode="json", by_alias=True, exclude_defaults=True) for condition in when])
 
 
+def _sheet_name(name: str) -> str:
+    """Seen from the mapping folder: a version in the store is read on other machines, and a folder may be copied."""
+    if not name.isprintable() or "\\" in name:
+        raise fault("mapping.catalogue_path", "is not the path of a sheet", "write it with `/` between folders")
+    if name.startswith("/"):
+        raise fault("mapping.catalogue_path", "is an absolute path", "write it from the mapping folder: ../courses.csv")
+    return name
+
+
+def _each_once(credits_: tuple[Credit, ...]) -> tuple[Credit, ...]:
+    names = [name for credit in credits_ for name in credit.certifications]
+    if len(names) > len(set(names)):
+        raise fault("mapping.duplicate_credit", "offers one certification twice")
+    return credits_
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
 Per = Literal["activity", "date", "session", "registration"]
+Credits = Annotated[tuple[Credit, ...], AfterValidator(_each_once)]
 
 
 class CompletedOn(Frozen):
@@ -93,6 +110,13 @@ class CompletedOn(Frozen):
         """The statement does not say it: somebody is asked before the award is made."""
         return self.from_ is not None
 
+    def completed_by(self, common: CompletedOn) -> CompletedOn:
+        """With what the file's defaults say of the place and of the zone, where this says nothing of it."""
+        said = self.model_fields_set
+        silent = [{"zone"} - said, set() if said & {"path", "from_"} else {"path", "from_"}]
+        taken = set[str]().union(*silent) & common.model_fields_set
+        return self.model_copy(update={name: getattr(common, name) for name in taken})
+
 
 class AlsoRequires(Frozen):
     """Another statement of the same learner that a completion needs, before or after it."""
@@ -109,7 +133,7 @@ class AlsoRequires(Frozen):
 class Catalogue(Frozen):
     """A sheet that gives activity and credits, by the row whose `column` holds what `key` finds in the statement."""
 
-    from_: Annotated[str, Field(min_length=1, max_length=300, alias="from")]
+    from_: Annotated[str, Field(min_length=1, max_length=300, alias="from"), AfterValidator(_sheet_name)]
     key: Path = Field(default_factory=lambda: read_path("object.id"))
     column: Annotated[str, Field(min_length=1, max_length=100)] = "object_id"
 
@@ -126,19 +150,16 @@ class Rule(Frozen):
     catalogue: Catalogue | None = None
     completed_on: CompletedOn = CompletedOn()
     per: Per = "activity"
-    credits: tuple[Credit, ...] = ()
+    credits: Credits = ()
     rems: Rems | None = None
     priority: StrictInt = 0
     tests: tuple[RuleTest, ...] = ()
 
     @model_validator(mode="after")
-    def _earns(self) -> Rule:
+    def _one_place(self) -> Rule:
         if bool(self.activity) == (self.catalogue is not None):
             message = "names both `activity` and `catalogue`" if self.activity else "names no `activity`"
             raise fault("mapping.no_activity", message, "write an activity id of 9 digits, or a `catalogue`")
-        names = [name for credit in self.credits for name in credit.certifications]
-        if len(names) > len(set(names)):
-            raise fault("mapping.duplicate_credit", "offers one certification twice", at=("credits",))
         return self
 
     @property
@@ -149,7 +170,11 @@ class Rule(Frozen):
     @property
     def hash(self) -> str:
         """The same for every spelling of the same rule, whatever its file, place, comments and tests."""
-        return digest(self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"tests"}))
+        return digest(self.words())
+
+    def words(self, *apart: str) -> dict[str, Any]:
+        """All that it says, in one spelling, without the keys in `apart` and the tests."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"tests", *apart})
 
 
 class FileDefaults(Frozen):
@@ -160,7 +185,7 @@ class FileDefaults(Frozen):
     undone_by: tuple[Condition, ...] = ()
     completed_on: CompletedOn = CompletedOn()
     per: Per = "activity"
-    credits: tuple[Credit, ...] = ()
+    credits: Credits = ()
     priority: StrictInt = 0
 
 
@@ -181,4 +206,6 @@ class MappingFile(Frozen):
         common: dict[str, Any] = {name: getattr(self.defaults, name) for name in said}
         if self.defaults.when:
             common["when"] = (*self.defaults.when, *rule.when)
+        if "completed_on" in rule.model_fields_set:
+            common["completed_on"] = rule.completed_on.completed_by(self.defaults.completed_on)
         return rule.model_copy(update=common) if common else rule

@@ -73,3 +73,9 @@ ACTIVITY_TYPES: Final = _both_schemes(
         "submission": [_EDLM + "activity-types/submission"],
     }
 )
+
+COMPLETING: Final = frozenset[str]().union(
+    *(VERBS[name] for name in ("achieved", "attended", "completed", "marked completion", "mastered", "passed")),
+    *(VERBS[name] for name in ("satisfied", "waived")),
+)
+"""The verbs by which systems say that somebody has finished something."""

@@ -11,7 +11,7 @@ from connector.logs import log
 from connector.pars.exchange import Unclear
 from connector.pars.lookup import Seen
 from connector.records import Outcome, Verdict
-from connector.store import elsewhere, journal
+from connector.store import attention, elsewhere, journal
 from connector.store.circuit import back_off
 from connector.store.moves import DIFFERS, move, note, settle
 from connector.store.states import NEGATIVES, PARKED, State
@@ -68,14 +68,22 @@ def _not_there(session: Session, credit: Credit, award: Award, seen: Seen, now: 
     """Two negatives, `pars.settle` apart: PARS never stored ours. Sooner, it might yet come beside another's."""
     if elsewhere.is_reported(session, seen):
         elsewhere.close(session, credit, award, now=now, by=_BY)
-    elif credit.wanted == "absent":
-        credit.at_pars = "no"
-        move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by=_BY)
+    elif credit.wanted == "absent" or credit.attention in attention.UNEARNED:
+        _not_to_be_sent(session, credit, now)
     elif journal.doubtful(session, credit, "add") >= MOST_DOUBTS:
         _park(session, credit, now)
     else:
         credit.at_pars = "no"
         move(session, credit, State.READY, now=now, code="pars.not_there", by=_BY)
+
+
+def _not_to_be_sent(session: Session, credit: Credit, now: datetime) -> None:
+    """No longer wanted; or nothing earns it any more, and there is nothing left for a person to decide."""
+    if credit.wanted == "present":
+        credit.wanted, credit.why_absent = "absent", credit.attention
+        attention.clear(session, credit, credit.attention, now=now, by=_BY)
+    credit.at_pars = "no"
+    move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by=_BY)
 
 
 def _park(session: Session, credit: Credit, now: datetime) -> None:

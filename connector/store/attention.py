@@ -11,6 +11,10 @@ from connector.records import Actor
 from connector.store.moves import note
 from connector.store.tables import Credit
 
+UNEARNED = ("statement.undone", "evidence.missing")
+"""Nothing earns these credits any more, though nobody voided anything: what PARS may hold stays until a person has
+looked, and what it does not hold must not be sent."""
+
 
 def call(session: Session, credit: Credit, code: str, *, now: datetime, hint: str, by: str) -> bool:
     """Put the credit on the desk with this code, and say so once; False when it lies there already."""

@@ -51,6 +51,11 @@ def as_record_credit(credit: Credit) -> RecordCredit:
     )
 
 
+def reported_on(credit: Credit, award: Award) -> date:
+    """The completion date that PARS knows, or is about to hear: a correction may have given the award another since."""
+    return credit.reported_on or award.completed_on
+
+
 def learner_query(credit: Credit, award: Award, birth_day: str) -> LearnerQuery | None:
     """How PARS is asked about this learner, activity and date; None where there is nobody to ask about (REMS)."""
     if credit.kind == "rems" or not credit.identifier_domain or not birth_day:
@@ -58,7 +63,7 @@ def learner_query(credit: Credit, award: Award, birth_day: str) -> LearnerQuery 
     return LearnerQuery(
         activity_id=award.activity_id,
         birth_day=BirthDay(birth_day),
-        completed_on=award.completed_on,
+        completed_on=reported_on(credit, award),
         identifier=Identifier(domain=credit.identifier_domain, value=LicenceNumber(credit.identifier_value)),
     )
 
@@ -75,7 +80,7 @@ def _differs(credit: Credit, award: Award, held: Held) -> bool:
     """Only what PARS shows, and shows readably, is compared."""
     return (
         (bool(held.activity_id) and held.activity_id != award.activity_id)
-        or _day(held.completed_on) not in (None, award.completed_on)
+        or _day(held.completed_on) not in (None, reported_on(credit, award))
         or held.amount not in (None, credit.amount)
     )
 

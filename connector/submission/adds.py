@@ -14,6 +14,7 @@ from connector.pars.exchange import CannotSend, LearnerQuery, Unclear
 from connector.pars.lookup import Seen, look
 from connector.records import Problem, Verdict
 from connector.store import elsewhere, releases
+from connector.store.attention import UNEARNED
 from connector.store.circuit import back_off
 from connector.store.leases import free
 from connector.store.moves import move, note, settle
@@ -22,7 +23,7 @@ from connector.store.session import Store
 from connector.store.states import PARKED, State
 from connector.store.tables import Award, Credit, LearnerRow, Record
 from connector.store.unmatched import follow_match
-from connector.store.views import as_record_credit, compared, learner_query
+from connector.store.views import as_record_credit, compared, learner_query, reported_on
 from connector.submission.assemble import assemble, snapshot
 from connector.submission.web_service import Answer, Claim, Desk, carry, claim, keep, lock_record, pause, still_mine
 
@@ -85,6 +86,7 @@ def send_record(desk: Desk, record_id: int) -> Answer | None:
 
 def _ready(record_id: int, now: datetime) -> SelectOfScalar[Credit]:
     rows = select(Credit).where(Credit.record_id == record_id, Credit.state == State.READY, Credit.wanted == "present")
+    rows = rows.where(col(Credit.attention).not_in(UNEARNED))  # undone since: the learners room closes it
     return rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now)).order_by(col(Credit.id))
 
 
@@ -135,6 +137,7 @@ def _adopt(session: Session, desk: Desk, credit: Credit, award: Award, seen: See
     if ours is not None and ours.verdict in (Verdict.TAKEN, Verdict.ACCEPTED, Verdict.REJECTED):
         credit.channel_id = desk.channel_id
         credit.sent_as = credit.sent_as or ({} if credit.kind == "rems" else identity)
+        credit.reported_on = reported_on(credit, award)
         settle(session, credit, ours, now=now, by_status=True, by="submission")
         follow_match(session, credit, award, ours.code, now=now)
     elif elsewhere.is_reported(session, seen):
@@ -183,6 +186,7 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
         for credit in credits_:
             move(session, credit, State.SENDING, now=now, by="submission")
             credit.at_pars, credit.channel_id, credit.sent_as = "unknown", desk.channel_id, identity
+            credit.reported_on = learner_record.completed_on
             credit.first_sent_at = credit.first_sent_at or now
         return claim(session, desk, "add", payload, credits_, now)
 

@@ -1,4 +1,4 @@
-"""From rows to the LearnerRecord that leaves: identity as of now for an add, as it was sent for a delete."""
+"""From rows to the LearnerRecord that leaves: identity and date of now for an add, those it left with for a delete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connector.config import Config
 from connector.records import BirthDay, Learner, LearnerRecord, PersonName, RemsAnswers, RemsParticipant
 from connector.store.people import as_learner
 from connector.store.tables import ActivityRow, Award, Credit, LearnerRow, Record
-from connector.store.views import as_record_credit
+from connector.store.views import as_record_credit, reported_on
 
 REMS_DOMAIN = "idd:{domain}:rems"
 
@@ -19,7 +19,7 @@ REMS_DOMAIN = "idd:{domain}:rems"
 def assemble(
     session: Session, config: Config, record: Record, credits_: Sequence[Credit], action: Literal["add", "delete"]
 ) -> LearnerRecord:
-    """One record with exactly these credits."""
+    """One record with exactly these credits. Those of a delete left under one identity and one date."""
     award = session.get_one(Award, record.award_id)
     provider = config.provider(record.provider_id)
     activity = session.get(ActivityRow, (award.provider_id, award.activity_id))
@@ -28,7 +28,7 @@ def assemble(
         provider_name=provider.name,
         activity_id=award.activity_id,
         activity_title=activity.title if activity else award.activity_id,
-        completed_on=award.completed_on,
+        completed_on=award.completed_on if action == "add" else reported_on(credits_[0], award),
         action=action,
         learner=None if record.kind == "rems" else _learner(session, award, credits_, action),
         participant=_participant(record, award, provider.domain) if record.kind == "rems" else None,

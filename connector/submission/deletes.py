@@ -14,11 +14,14 @@ from connector.records import Verdict
 from connector.store.leases import free
 from connector.store.moves import move, note
 from connector.store.states import State
+from connector.store.succession import successor_of
 from connector.store.tables import Credit, Record
+from connector.submission import successors
 from connector.submission.assemble import assemble
 from connector.submission.web_service import Answer, Claim, Desk, carry, claim, keep, lock_record, pause, still_mine
 
 HELD_AGAIN = timedelta(hours=1)
+LOOKED_AT_AGAIN = timedelta(minutes=1)
 
 
 def due_withdrawals(session: Session, provider_id: str, now: datetime) -> list[int]:
@@ -53,14 +56,43 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
         rows = session.exec(_going(record_id, now).with_for_update()).all()
         if record is None or not rows:
             return None
-        # one identity a document: credits that left under another name go with the next request
-        credits_ = [credit for credit in rows if credit.sent_as == rows[0].sent_as]
+        free = [credit for credit in rows if _is_unhindered(session, desk, credit, now)]
+        if not free:
+            return None
+        # one identity and date a document: credits that left under others go with the next request
+        left_as = (free[0].sent_as, free[0].reported_on)
+        credits_ = [credit for credit in free if (credit.sent_as, credit.reported_on) == left_as]
         try:
             payload = desk.client.render([assemble(session, desk.config, record, credits_, "delete")], now)
         except CannotSend as error:
             _put_off(session, credits_, error, now)
             return None
+        for credit in credits_:
+            successors.sets_out(session, credit, now)
         return claim(session, desk, "delete", payload, credits_, now)
+
+
+def _is_unhindered(session: Session, desk: Desk, credit: Credit, now: datetime) -> bool:
+    """Days may have passed since it set out, the channel was down: what replaces it must pass the gates as of now, our
+    own last one, the document's, among them."""
+    found = successors.obstacle(session, desk.config, credit, now) or _unwritable(session, desk, credit, now)
+    if found is not None:
+        successors.call_person(session, credit, found, now)
+        credit.next_at = now + LOOKED_AT_AGAIN
+        session.add(credit)
+    return found is None
+
+
+def _unwritable(session: Session, desk: Desk, credit: Credit, now: datetime) -> successors.Obstacle | None:
+    new = successor_of(session, credit)
+    if new is None or new.state != State.HELD:
+        return None
+    record = session.get_one(Record, new.record_id)
+    try:
+        desk.client.render([assemble(session, desk.config, record, [new], "add")], now)
+    except CannotSend as error:
+        return successors.Obstacle(new.id, error.code)
+    return None
 
 
 def _put_off(session: Session, credits_: Sequence[Credit], error: CannotSend, now: datetime) -> None:

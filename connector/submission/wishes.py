@@ -1,4 +1,5 @@
-"""What is no longer wanted: unsent credits close, those at PARS are withdrawn, never in bulk without a person."""
+"""What is no longer wanted: unsent credits close, those at PARS are withdrawn, never in bulk without a person, and
+what is to be replaced not before its replacement could leave."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from connector.store.moves import allowed, move
 from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Credit, Event
+from connector.submission import successors
 
 ONE_RUN = timedelta(hours=1)
 """Withdrawals this close together count as one run: voids arrive one by one, and turns are seconds apart."""
@@ -40,9 +42,24 @@ def carry_out(store: Store, config: Config, provider_id: str, counts: Counts) ->
             if credit not in going and allowed(credit, State.CLOSED):
                 move(session, credit, State.CLOSED, now=now, code=credit.why_absent, by="submission")
                 counts["closed"] += 1
-        if may_leave and not _is_bulk(session, config, provider_id, going, now):
-            for credit in going:
+        leaving = _unhindered(session, config, going, now) if may_leave else []
+        if leaving and not _is_bulk(session, config, provider_id, leaving, now):
+            for credit in leaving:
+                successors.sets_out(session, credit, now)
                 move(session, credit, State.WITHDRAWING, now=now, code=credit.why_absent, by="submission")
+        successors.watch(session, provider_id, now)
+
+
+def _unhindered(session: Session, config: Config, going: Sequence[Credit], now: datetime) -> list[Credit]:
+    """Those that nothing is to replace, or whose replacement has passed every gate; a person hears of the others."""
+    leaving = []
+    for credit in going:
+        found = successors.obstacle(session, config, credit, now)
+        if found is None:
+            leaving.append(credit)
+        else:
+            successors.call_person(session, credit, found, now)
+    return leaving
 
 
 def _is_bulk(session: Session, config: Config, provider_id: str, going: Sequence[Credit], now: datetime) -> bool:

@@ -70,7 +70,8 @@ def reached_pars(state: str, at_pars: str) -> bool:
 
 
 def _was_ours(session: Session, credit: Credit) -> bool:
-    mine = select(Credit.state, Credit.at_pars).where(Credit.award_id == credit.award_id)
+    replaced = Credit.id == (credit.supersedes or 0)  # under another award, before a rule was corrected
+    mine = select(Credit.state, Credit.at_pars).where((Credit.award_id == credit.award_id) | replaced)
     same = mine.where(Credit.kind == credit.kind, Credit.board == credit.board)
     return any(reached_pars(state, at_pars) for state, at_pars in session.exec(same))
 

@@ -15,6 +15,7 @@ class Sibling(Frozen):
 
     board: str
     credit_type: str
+    leaves: bool = False  # it is to be withdrawn
 
 
 class Case(Frozen):
@@ -157,14 +158,16 @@ def _one_per_date(case: Case, board: vocabulary.Board) -> list[Problem]:
     same = [one for one in case.siblings if one.board == board.code and one.credit_type == case.credit.credit_type]
     if exempt or not (board.one_per_date and same):
         return []
-    return [
-        Problem(
-            code="credit.one_per_date",
-            field="completed_on",
-            message=f"{board.code} takes one credit per activity and completion date, and there is one already",
-            hint="withdraw the first and report the sum, or leave this one",
-        )
-    ]
+    message = f"{board.code} takes one credit per activity and completion date, and there is one already"
+    if all(one.leaves for one in same):
+        hint = "the other one is being withdrawn; this one goes out after that"
+        return [_on_date("credit.withdrawal_first", message, hint, Actor.NOBODY)]
+    hint = "withdraw the first and report the sum (`pars-connector unmatched fix`), or leave this one (`close`)"
+    return [_on_date("credit.one_per_date", message, hint, Actor.COORDINATOR)]
+
+
+def _on_date(code: str, message: str, hint: str, who: Actor) -> Problem:
+    return Problem(code=code, field="completed_on", message=message, hint=hint, who=who)
 
 
 def _rems(case: Case) -> list[Problem]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, func, or_, select
 
 from connector.config import Config, ValidationConfig
 from connector.pars.vocabulary import JOURNAL_FORMAT
@@ -19,7 +19,7 @@ from connector.store.states import LIVE, State
 from connector.store.tables import ActivityRow, Award, Credit, LearnerRow
 from connector.store.unmatched import arose, solved
 from connector.store.views import as_record_credit
-from connector.validation import activity_checks, baseline, checks, people
+from connector.validation import activity_checks, baseline, checks, people, predecessor
 
 BATCH = 200
 NOT_FOUND = "learner.not_found"
@@ -29,6 +29,7 @@ def run(store: Store, config: Config) -> Counts:
     """Judge every held credit that is due, each once."""
     counts = Counts()
     now = datetime.now(UTC)
+    predecessor.call_up(store)
     after = 0
     while not store.stopping.is_set() and (last := _batch(store, config, after, now, counts)):
         after = last
@@ -64,7 +65,10 @@ def _judge(
     if baseline.closed(session, credit, award, now=now):
         counts["reported_elsewhere"] += 1
         return
-    learner = as_learner(session, session.get_one(LearnerRow, award.learner_id))
+    row = session.get_one(LearnerRow, award.learner_id)
+    if award.per and row.fetched_at is None:
+        return  # the learners room shares out anew what he earns again and again
+    learner = as_learner(session, row)
     problems = [Problem.model_validate(row) for row in credit.gate]
     if not any(problem.code == NOT_FOUND for problem in problems):
         problems += _problems(session, config, credit, award, learner, now)
@@ -72,6 +76,7 @@ def _judge(
         problems += people.check(thing, award.learner_id, reported)
         problems += baseline.check(session, credit, award)
         problems += releases.problems(session, config.provider(award.provider_id), award, now)
+        problems += predecessor.check(session, credit)
         if not credit.attempts:  # after PARS's own "no match", only PARS says that it is solved
             solved(session, credit, award, now=now)
     held = [problem for problem in problems if stops(problem, config.validation)]
@@ -133,7 +138,7 @@ def _problems(
         learner=learner,
         identifier_order=provider.identifier_order,
         rems=rems,
-        cme_amount=_cme_amount(session, award),
+        cme_amount=_cme_amount(session, award, credit),
         siblings=_siblings(session, award, credit),
         journal=activity is not None and activity.format == JOURNAL_FORMAT,
     )
@@ -154,24 +159,31 @@ def _activity(row: ActivityRow) -> activity_checks.Activity:
     )
 
 
-def _cme_amount(session: Session, award: Award) -> Decimal | None:
-    earned = select(Credit).where(Credit.award_id == award.id, Credit.kind == "cme").order_by(col(Credit.id).desc())
-    cme = session.exec(earned.limit(1)).first()
-    return cme.amount if cme else None
+def _cme_amount(session: Session, award: Award, credit: Credit) -> Decimal | None:
+    """Of this completion; of all of them where the credit carries those of others."""
+    carried = select(Credit.award_id).where(Credit.summed_into == credit.id)
+    earned = select(Credit).where(or_(Credit.award_id == award.id, col(Credit.award_id).in_(carried)))
+    earned = earned.where(Credit.kind == "cme").order_by(col(Credit.id))
+    newest = {cme.award_id: cme.amount for cme in session.exec(earned)}
+    return sum(newest.values(), Decimal(0)) if newest else None
 
 
 def _siblings(session: Session, award: Award, credit: Credit) -> tuple[checks.Sibling, ...]:
     """Live or ready credits of the same board, learner, activity and date in other awards."""
     if not credit.board:
         return ()
-    others = select(Credit.board, Credit.credit_type).join(Award, col(Award.id) == col(Credit.award_id))
+    others = select(Credit.board, Credit.credit_type, Credit.wanted).join(Award, col(Award.id) == col(Credit.award_id))
     others = others.where(
         Award.learner_id == award.learner_id,
         Award.provider_id == award.provider_id,
         Award.activity_id == award.activity_id,
-        Award.completed_on == award.completed_on,
+        func.coalesce(Credit.reported_on, Award.completed_on) == award.completed_on,
         Credit.award_id != award.id,
+        Credit.id != (credit.supersedes or 0),  # it goes before this one comes
         Credit.board == credit.board,
-        col(Credit.state).in_([*LIVE, State.READY]),
+        or_(col(Credit.state).in_(LIVE), (col(Credit.state) == State.READY) & (col(Credit.wanted) == "present")),
     )
-    return tuple(checks.Sibling(board=board, credit_type=kind) for board, kind in session.exec(others.distinct()))
+    return tuple(
+        checks.Sibling(board=board, credit_type=kind, leaves=wanted == "absent")
+        for board, kind, wanted in session.exec(others.distinct())
+    )

@@ -212,7 +212,11 @@ class Delivery:
 
 def _learner(session: Any, who: Person) -> int:
     row = LearnerRow(
-        given_name=who.given, family_name=who.family, birth_day=who.birth, ids={"NPI": who.npi, **dict(who.boards)}
+        given_name=who.given,
+        family_name=who.family,
+        birth_day=who.birth,
+        ids={"NPI": who.npi, **dict(who.boards)},
+        fetched_at=datetime.now(UTC),
     )
     session.add(row)
     session.flush()

@@ -16,7 +16,8 @@ from sqlmodel import col, func, select
 from connector import pipeline
 from connector.cli import main
 from connector.config import Config
-from connector.inquiry.backfill import Estimate, Window, estimate
+from connector.inquiry.backfill import Estimate, estimate
+from connector.inquiry.windows import Window
 from connector.sandbox.server import Sandbox
 from connector.store.open import open_store
 from connector.store.session import Store

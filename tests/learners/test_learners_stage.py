@@ -420,7 +420,7 @@ def test_a_void_that_cannot_be_followed_is_told_once_and_stays_in_the_ledger(
     place: Middle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.post(statement(1)).run()
-    monkeypatch.setattr(standing, "_unwant", lambda *_args: {}["x"])
+    monkeypatch.setattr(standing, "_fall", lambda *_args: {}["x"])
     place.post(voiding(2, 1)).run()
     assert place.evidence()[0].reason == "connector.unexpected"
     with capture_logs() as logs:

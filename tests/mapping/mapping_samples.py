@@ -50,6 +50,13 @@ def refused(file: str, defaults: Defaults | None = None) -> tuple[Finding, ...]:
     raise AssertionError("the file was accepted")
 
 
+def is_accepted(one: str) -> bool:
+    try:
+        return bool(rules(one).rules)
+    except MappingError:
+        return False
+
+
 def statement(**changes: Any) -> dict[str, Any]:
     """A completed course; `None` takes a key away."""
     whole: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from connector.mapping import cases, conditions, functions, offers, rules, short_names
-from connector.mapping.loader import from_texts
+from connector.mapping.loader import Defaults, from_texts, load
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "mapping.md").read_text()
@@ -37,11 +38,22 @@ def test_every_code() -> None:
     assert sorted(code for code in used - in_the_log if f"`{code}`" not in PAGE) == []
 
 
-def test_the_example_is_a_valid_file() -> None:
+def test_every_example_is_a_valid_file_or_part_of_a_rule() -> None:
     examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    assert len(from_texts({"a.yaml": examples[0]}).rules) == 1
-    whole = yaml.safe_load(examples[0])
-    for example in examples[1:]:
-        whole["rules"][0] |= yaml.safe_load(example)
-    text = yaml.safe_dump(whole).replace("'2026-03-10'", "2026-03-10")
+    sheet = json.dumps([{"line": 2, "cells": {"object_id": "urn:x", "activity_id": "203512345", "credits": "1"}}])
+    first = yaml.safe_load(examples[0])
+    for example in examples:
+        if example.startswith("version"):
+            assert from_texts({"a.yaml": example, "courses.csv": sheet}, Defaults({"0001234": "UTC"})).rules
+        else:
+            first["rules"][0] |= yaml.safe_load(example)
+    text = yaml.safe_dump(first).replace("'2026-03-10'", "2026-03-10")
     assert len(from_texts({"a.yaml": text}).rules) == 1
+
+
+def test_the_catalogue_of_the_page_can_be_read(tmp_path: Path) -> None:
+    (sheet,) = re.findall(r"```\n(object_id.*?)```", PAGE, re.DOTALL)
+    (rules_,) = (one for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "courses.csv" in one)
+    (tmp_path / "courses.csv").write_text(sheet)
+    (tmp_path / "a.yaml").write_text(rules_)
+    assert [entry.activity for entry in load(tmp_path).rules[0].rows.values()] == ["203512345", "203512346", ""]

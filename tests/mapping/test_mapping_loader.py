@@ -88,7 +88,7 @@ rules:
     when: [{path: a, is: 1}]
     activity: x
     credits: [{type: cme, amount: 0}]
-    also_requires: []
+    also_require: []
   - name: a
     activity: "203512345"
 """
@@ -218,9 +218,7 @@ def test_overlaps(tmp_path: Path) -> None:
         for both in ([make.rule("a", general), make.rule("b", about("urn:x"))],
                      [make.rule("a", about("urn:x", passed)), make.rule("b", general)]):  # fmt: skip
             assert [finding.code for finding in make.refused(make.text(*both))] == ["mapping.overlap"]
-    grouped = (
-        "[{path: verb.id, is: completed}, {all: [{path: object.id, is: 'urn:x'}, {path: result.success, is: false}]}]"
-    )
+    grouped = "[{path: verb.id, is: completed}, {all: [{path: object.id, is: 'urn:x'}, {path: result, exists: true}]}]"
     assert [
         code
         for code, *_ in warnings(tmp_path, make.text(make.rule("a", grouped), make.rule("b", about("urn:x", passed))))

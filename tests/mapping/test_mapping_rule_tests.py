@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import mapping_samples as make
+import pytest
 
 from connector.mapping.evaluate import evaluate
 from connector.mapping.loader import lint, load
@@ -49,8 +50,50 @@ def test_failing(tmp_path: Path) -> None:
     assert messages(tmp_path, "ignored", timestamp=None) == [
         "expected ignored, got mapping.no_time (the statement has no time here)"
     ]
-    for name, error in (("none", "FileNotFoundError"), ("bad", "JSONDecodeError"), ("deep", "RecursionError")):
-        assert messages(tmp_path, "ignored", statement=f"{name}.json") == [f"the statement cannot be read: {error}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("none.json", "none.json: No such file or directory"),
+        ("below", "below: Is a directory"),
+        ("bad.json", "bad.json:1:2: this is not JSON in UTF-8"),
+        ("deep.json", "deep.json:1:1026: this is not JSON in UTF-8"),
+        ("latin.json", "latin.json:1:1: this is not JSON in UTF-8"),
+        ("two.json", "two.json: holds 2 statements, and a case takes one"),
+        ("empty.json", "empty.json: holds 0 statements, and a case takes one"),
+        ("number.json", "number.json: holds no statement"),
+        ("large.json", "large.json: over 1 MiB"),
+        ('"no\\0such"', "no\0such: no such file"),
+    ],
+)
+def test_a_file_without_a_statement_fails_its_test(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "latin.json").write_bytes(b'{"a": "\xe9"}')
+    (tmp_path / "two.json").write_text("[{}, {}]")
+    (tmp_path / "empty.json").write_text('{"statements": [], "more": ""}')
+    (tmp_path / "number.json").write_text("5")
+    (tmp_path / "large.json").write_text(" " * (1024 * 1024 + 1))
+    (message,) = messages(tmp_path, "ignored", statement=name)
+    assert message == f"the statement cannot be read: {why}"
+
+
+def test_the_only_statement_of_a_list_or_of_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text("\ufeff" + json.dumps([make.statement()]))
+    (tmp_path / "answer.json").write_text(json.dumps({"statements": [make.statement()], "more": ""}))
+    for name in ("list.json", "answer.json"):
+        assert messages(tmp_path, "{date: 2026-03-10}", statement=name) == [""]
+
+
+def test_the_answers_of_a_rems(tmp_path: Path) -> None:
+    assert messages(tmp_path, "{rems: {type: mycophenolate}}") == [""]
+    (message,) = messages(
+        tmp_path, "{rems: {type: opioid-analgesic, profession: Physician, surgical_procedures: true}}"
+    )
+    assert message == (
+        "expected profession Physician, got nothing; expected surgical_procedures true, got nothing; "
+        "expected type Opioid Analgesic, got Mycophenolate"
+    )
 
 
 def test_the_worked_files_are_clean_and_pass() -> None:

@@ -104,7 +104,7 @@ def test_a_scaled_score_as_text_passes_the_bar() -> None:
     passed = Condition.model_validate({"path": "result.score.scaled", "at_least": Decimal("0.8")})
     assert passed.holds(blade())
     assert not passed.holds(blade(score={"scaled": "0.79"}))
-    assert quarter_hours("1.40") == Decimal("1.25")
+    assert quarter_hours("1.40", Decimal(6)) == Decimal("1.25")
 
 
 @pytest.mark.parametrize("word", ["true", "false", 1, 0])

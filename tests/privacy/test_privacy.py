@@ -317,7 +317,7 @@ def explode(*_: Any, **__: Any) -> Any:
 EXPLODING = (
     "connector.lrs.client.LrsClient.page",
     "connector.collection.save.page",
-    "connector.mapping.stage.evaluate",
+    "connector.mapping.outcomes.evaluate",
     "connector.learners.directory.fetch",
     "connector.learners.award.attach",
     "connector.submission.adds.assemble",

@@ -67,12 +67,15 @@ def test_a_credit_of_tomorrow_leaves_tomorrow_in_the_providers_zone(place: Middl
 
 def test_a_board_that_takes_one_a_date_holds_the_second_until_the_first_is_gone(place: Middle) -> None:
     place.rules(RULE + ABA + SESSIONS).sheet(ANNA | {"board": "ABA"})
-    place.post(session(1), session(2)).run()
-    assert place.states()[1] == ("ABA/Lifelong Learning", "ready")
+    place.activity(ACTIVITY | {"credits": "5.00"}).post(session(1)).run()
+    place.send().post(session(2)).run()
+    assert place.states()[1] == ("ABA/Lifelong Learning", "confirmed")
     assert problems(place)[3] == ["credit.one_per_date"]
     place.run(later=HOUR)
     assert place.states()[3][1] == "held"
-    place.walk(2, State.CLOSED).run(later=HOUR)
+    place.walk(2, wanted="absent", why_absent="statement.voided").run(later=HOUR)
+    assert problems(place)[3] == ["credit.withdrawal_first"]
+    place.walk(2, State.WITHDRAWING).walk(2, State.WITHDRAWN, at_pars="no").run(later=timedelta(minutes=1))
     assert place.states()[3][1] == "ready"
 
 

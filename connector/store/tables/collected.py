@@ -10,6 +10,11 @@ from sqlmodel import Field, SQLModel
 
 from connector.store.columns import bytes_, json_, when
 
+# A question that is to use one of these indexes repeats its text: SQLite must be able to prove that the question fits.
+_NO_AWARD = "outcome = 'completion' AND award_id IS NULL"
+OPEN = f"{_NO_AWARD} AND reason <> 'evidence.missing' AND reason <> 'evidence.expired'"
+WAITING = f"{_NO_AWARD} AND reason IN ('evidence.missing', 'evidence.expired')"
+
 
 class Source(SQLModel, table=True):
     """One LRS query with its cursor; only the server's own clock moves `high_water` back (decision 12)."""
@@ -88,14 +93,11 @@ class EvidenceRow(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("statement_pk", "rule", "actor_key"),
-        Index(
-            "ix_evidence_open",
-            "id",
-            sqlite_where=text("outcome = 'completion' AND award_id IS NULL"),
-            postgresql_where=text("outcome = 'completion' AND award_id IS NULL"),
-        ),
+        Index("ix_evidence_open", "id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+        Index("ix_evidence_waiting", "actor_key", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
         Index(
             "ix_evidence_due",
+            "outcome",
             "next_at",
             sqlite_where=text("next_at IS NOT NULL"),
             postgresql_where=text("next_at IS NOT NULL"),

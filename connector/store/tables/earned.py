@@ -60,6 +60,7 @@ class Credit(SQLModel, table=True):
     board_total: Decimal | None = exact()
     offered: Decimal | None = exact()  # what its completion earns, before maximum and sums; None: the amount
     offered_total: Decimal | None = exact()
+    summed_into: int | None = None  # the credit that carries this one's, where a board takes one a date
     credit_id: str = Field(unique=True)
     state: str = State.HELD
     state_since: datetime | None = when()
@@ -94,6 +95,12 @@ class Credit(SQLModel, table=True):
     __table_args__ = (
         Index("ix_credit_due", "state", "next_at"),
         Index("ix_credit_identifier", "identifier_value", "identifier_domain"),
+        Index(
+            "ix_credit_successor",
+            "supersedes",
+            sqlite_where=text("supersedes IS NOT NULL"),
+            postgresql_where=text("supersedes IS NOT NULL"),
+        ),
         Index(
             "uq_credit_live",
             "award_id",

@@ -1,0 +1,123 @@
+"""The command that tries the rules on cases; it also shows what none has tried, and records new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from connector import terminal
+from connector.cli.work import FAILED, Work, as_json, pass_work, plainly, rules_at
+
+if TYPE_CHECKING:
+    from connector.mapping.case_coverage import Coverage, Spot
+    from connector.mapping.rule_tests import TestResult
+
+_MOST_LINES = 40
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--require", metavar="PERCENT", default=0, type=click.IntRange(0, 100), help="Exit code 1 below this coverage."
+)
+@click.option("--record", metavar="STATEMENT_ID", help="Write a case from a stored statement, its learner invented.")
+@click.option("--rule", metavar="NAME", help="With --record: the case is about this rule alone.")
+@click.option(
+    "--into", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help="With --record: a *.test.yaml of the mapping folder  [default: recorded.test.yaml]",
+)  # fmt: skip
+@as_json
+@pass_work
+@plainly
+def test(
+    work: Work,
+    folder: Path | None,
+    require: int,
+    record: str | None,
+    rule: str | None,
+    into: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Run the test cases of the mapping files; show what none tries.
+
+    A folder that is named is tried without a configuration.
+
+    \b
+    pars-connector test
+    pars-connector test mappings --require 100
+    pars-connector test --record 7f8a0c5e-...
+    pars-connector test --record 7f8a0c5e-... --rule hypertension-update-2026 --into moodle.test.yaml
+    """
+    if record is None:
+        if rule or into:
+            raise click.UsageError("--rule and --into go with --record")
+        return _run(*_tried(work, folder), require, as_json=as_json)
+    if folder is not None or require or as_json:
+        raise click.UsageError("--record takes --rule and --into, and nothing else")
+    return _record(work, record, rule or "", into)
+
+
+def _tried(work: Work, folder: Path | None) -> tuple[list[TestResult], Coverage]:
+    from connector.mapping import case_coverage, case_files, loader, rule_tests
+
+    place, defaults = rules_at(work, folder)
+    with terminal.progress("reading the rules") as say:
+        ruleset = loader.load(place, defaults)
+        documents = case_files.documents_of(ruleset, place)
+        say("running the cases")
+        tried = rule_tests.try_all(ruleset, place, documents)
+        say("looking what they have tried")
+        return [one.result for one in tried], case_coverage.coverage(ruleset, documents, tried)
+
+
+def _run(results: Sequence[TestResult], coverage: Coverage, require: int, *, as_json: bool) -> int:
+    passed = sum(one.passed for one in results)
+    if as_json:
+        _as_json(results, coverage)
+    else:
+        _in_words(results, coverage)
+        terminal.say(f"{passed} passed, {len(results) - passed} failed; {coverage}")
+    if coverage.percent < require:
+        terminal.complain(
+            f"the cases try {coverage.percent} % of what the rules say, and --require asks for {require} %"
+        )
+    return FAILED if passed < len(results) or coverage.percent < require else 0
+
+
+def _in_words(results: Sequence[TestResult], coverage: Coverage) -> None:
+    for one in results:
+        if not one.passed:
+            about = f"{one.rule}: " if one.rule else ""
+            terminal.say(f"{one.where}: failed: {about}{one.name}: {one.message}")
+    shown = coverage.open[:_MOST_LINES]
+    rows = ([one.where, one.rule or "defaults", one.condition, one.missing] for one in shown)
+    terminal.table("Not covered", ("where", "rule", "condition", "what is missing"), rows, nothing="")
+    if len(coverage.open) > len(shown):
+        terminal.say(f"... and {len(coverage.open) - len(shown)} more: --json lists them all")
+
+
+def _as_json(results: Sequence[TestResult], coverage: Coverage) -> None:
+    terminal.json_lines({"kind": "test"} | one.model_dump() for one in results)
+    terminal.json_lines(_as_row("rule", one) for one in coverage.rules)
+    terminal.json_lines(_as_row("condition", one) for one in coverage.conditions)
+    failed = sum(not one.passed for one in results)
+    summary = {"passed": len(results) - failed, "failed": failed, "percent": coverage.percent}
+    terminal.json_lines([{"kind": "summary"} | summary])
+
+
+def _as_row(kind: str, spot: Spot) -> dict[str, object]:
+    return {"kind": kind} | vars(spot) | {"covered": spot.covered}
+
+
+def _record(work: Work, statement_id: str, rule: str, into: Path | None) -> int:
+    from connector.mapping import recording
+
+    place, defaults = rules_at(work, None)
+    written = recording.record(work.store, place, defaults, statement_id, rule, into)
+    terminal.say(f"{written.where}: {written.name}")
+    terminal.say("  the learner in it is invented; read it before you share it")
+    return 0

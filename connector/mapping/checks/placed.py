@@ -1,0 +1,102 @@
+"""A rule where it stands: what the checks ask of it. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from connector.findings import Finding
+from connector.mapping.catalogue import Entry
+from connector.mapping.conditions import CONDITIONS, OBJECT_ID, VERB_ID, Condition, pinned
+from connector.mapping.offers import Credit
+from connector.mapping.rules import MappingFile, Rule
+from connector.yamlfile import Document, Loc
+
+Line = tuple[Loc, Condition]
+"""A condition and where it stands."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A complete rule, its place in its file, the provider that it reports for, and the rows of its catalogue."""
+
+    document: Document
+    file: MappingFile
+    place: int
+    provider: str
+    rows: Mapping[str, Entry]
+
+    @property
+    def rule(self) -> Rule:
+        return self.file.rules[self.place]
+
+    @property
+    def loc(self) -> Loc:
+        return ("rules", self.place)
+
+    def at(self, *keys: str | int) -> Loc:
+        """Where this stands: in the rule, else in the defaults of its file."""
+        common: Loc = ("defaults", *keys)
+        in_rule = (*self.loc, keys[0]) in self.document.values
+        return common if not in_rule and common[:2] in self.document.values else (*self.loc, *keys)
+
+    def finding(
+        self, code: str, loc: Loc, message: str, hint: str = "", level: Literal["error", "warning"] = "error",
+        *, key: bool = False,
+    ) -> Finding:  # fmt: skip
+        return self.document.finding(code, self.document.where(loc, key=key), message, hint, level)
+
+    @cached_property
+    def when(self) -> list[Line]:
+        """The conditions of the defaults, then the rule's own."""
+        common = len(self.file.defaults.when)
+        places: list[Loc] = [("defaults", "when", at) for at in range(common)]
+        places += [(*self.loc, "when", at) for at in range(len(self.rule.when) - common)]
+        return list(zip(places, self.rule.when, strict=True))
+
+    @cached_property
+    def verbs(self) -> frozenset[str] | None:
+        """The only verbs that the rule takes; None when it does not say."""
+        return _texts(self.rule.when, VERB_ID, pinned(self.rule.when)[0])
+
+    @cached_property
+    def objects(self) -> frozenset[str] | None:
+        """The only objects that the rule takes, those of its catalogue's finished rows; None when it does not say."""
+        named = pinned(self.rule.when)[1]
+        if self.rows and self.rule.catalogue and self.rule.catalogue.key.steps == OBJECT_ID:
+            keys = frozenset(key for key, entry in self.rows.items() if entry.activity)
+            named = keys if None in named else keys & named
+        return _texts(self.rule.when, OBJECT_ID, named)
+
+    def offers(self) -> Iterator[tuple[str, tuple[Credit, ...]]]:
+        """Each activity that the rule can report, with what it earns there."""
+        if self.rule.catalogue is None:
+            yield self.rule.activity, self.rule.credits
+        for entry in self.rows.values():
+            if entry.activity:
+                yield entry.activity, entry.credits
+
+
+def _texts(when: tuple[Condition, ...], steps: tuple[str, str], named: frozenset[str | None]) -> frozenset[str] | None:
+    if None in named:
+        return None
+    return frozenset(text for text in named if text is not None and all(could(one, steps, text) for one in when))
+
+
+def could(condition: Condition, steps: tuple[str, str], text: str) -> bool:
+    """Can this condition hold where `steps` is this text? Certain for what asks of nothing else."""
+    if condition.any_:
+        return any(could(part, steps, text) for part in condition.any_)
+    if condition.all_:
+        return all(could(part, steps, text) for part in condition.all_)
+    return condition.query.steps != steps or CONDITIONS[condition.test](condition, text)
+
+
+def leaves(condition: Condition) -> Iterator[Condition]:
+    """The lines with a path, at any depth."""
+    if not condition.parts:
+        yield condition
+    for part in condition.parts:
+        yield from leaves(part)

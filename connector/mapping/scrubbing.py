@@ -1,0 +1,213 @@
+"""A statement with an invented learner: of everything else only what is listed here, or read by a rule, stays.
+
+Knows no store and judges nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from connector.mapping.conditions import Condition
+from connector.mapping.loader import ActiveRule
+from connector.mapping.masking import INVENTED_UUID, Mask, is_agent
+from connector.mapping.offers import CmeCredit, Computed, Credit, Read
+from connector.mapping.paths import Query
+from connector.mapping.rules import Rule
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.,]{1,25} ?([Zz]|[+-][0-9:]{2,5})?")
+_DURATION = re.compile(r"P[0-9YMWDTHS.,]{1,40}")
+_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
+_SCORES: Final = ("scaled", "raw", "min", "max")
+_ACTIVITIES: Final = ("parent", "grouping", "category", "other")
+_READABLE: Final = frozenset({"object", "result", "context", "stored", "timestamp", "verb", "version"})
+_NEVER: Final = frozenset({"contextAgents", "contextGroups", "member", "registration", "statement"})
+INVENTED_ACTOR: Final[dict[str, Any]] = {
+    "account": {"homePage": "https://lms.example.org", "name": "learner-1"},
+    "mbox": "mailto:learner-1@example.org",
+    "mbox_sha1sum": hashlib.sha1(b"mailto:learner-1@example.org", usedforsecurity=False).hexdigest(),
+    "openid": "https://id.example.org/learner-1",
+}
+
+
+def conditions_of(rule: Rule) -> Iterator[Condition]:
+    """Every line, also those inside groups and those that other statements must fulfil."""
+    for when in (rule.when, *(one.when for one in rule.also_requires), rule.undone_by):
+        for condition in when:
+            yield from _with_parts(condition)
+
+
+def _with_parts(condition: Condition) -> Iterator[Condition]:
+    yield condition
+    for part in condition.parts:
+        yield from _with_parts(part)
+
+
+def scrubbed(document: dict[str, Any], rules: Sequence[ActiveRule]) -> dict[str, Any]:
+    """The statement as it may be shared; `rules` are those that read it."""
+    mask = Mask(document, _spoken(document, rules), _prefixes(rules))
+    kept: dict[str, Any] = {
+        "actor": _actor(document.get("actor")),
+        "verb": _verb(document.get("verb"), mask),
+        "object": _object(document.get("object"), mask),
+        "result": _result(document.get("result"), mask),
+        "context": _context(document.get("context"), mask),
+        "timestamp": _time(document.get("timestamp"), mask),
+    }
+    kept = {key: value for key, value in kept.items() if value not in (None, {}) or key in document}
+    for query in dict.fromkeys(query for active in rules for query in _queries(active)):
+        for steps in query.chains if not query.is_personal else ():
+            if steps[0] in _READABLE and not _NEVER & set(steps) and steps[:2] != ("object", "name"):
+                kept = _copied(document, kept, steps, mask)
+    return kept
+
+
+def _spoken(document: dict[str, Any], rules: Sequence[ActiveRule]) -> Iterator[str]:
+    """What the rules' files say already is no secret."""
+    for active in rules:
+        for condition in conditions_of(active.rule):
+            if condition.test in ("is", "is_not", "one_of"):
+                yield from (word for word in condition.wanted if isinstance(word, str))
+        catalogue = active.rule.catalogue
+        key = catalogue.key.of(document) if catalogue else None
+        if isinstance(key, str) and key in active.rows:
+            yield key
+
+
+def _prefixes(rules: Sequence[ActiveRule]) -> list[str]:
+    conditions = (condition for active in rules for condition in conditions_of(active.rule))
+    return [condition.expected for condition in conditions if condition.test == "starts_with"]
+
+
+def _actor(actor: Any) -> dict[str, Any] | None:
+    """An invented one with identifiers of the same kinds; of a group one member."""
+    if not isinstance(actor, dict):
+        return None
+    same = {name: value for name, value in INVENTED_ACTOR.items() if actor.get(name) is not None}
+    members = actor.get("member")
+    members = [members] if isinstance(members, dict) else members
+    if isinstance(members, list):
+        same["member"] = [_actor(member) for member in members[:1]]
+    said = actor.get("objectType")
+    return ({"objectType": said} if said in ("Agent", "Group") else {}) | same
+
+
+def _verb(verb: Any, mask: Mask) -> dict[str, Any] | None:
+    return {"id": mask.value(verb["id"])} if isinstance(verb, dict) and "id" in verb else None
+
+
+def _object(found: Any, mask: Mask) -> dict[str, Any] | None:
+    if not isinstance(found, dict):
+        return None
+    if is_agent(found):
+        return {"objectType": "Agent", "mbox": "mailto:person-1@example.org"}
+    kept: dict[str, Any] = {}
+    if found.get("objectType") in ("Activity", "StatementRef", "SubStatement"):
+        kept["objectType"] = found["objectType"]
+    if "id" in found:
+        kept["id"] = INVENTED_UUID if kept.get("objectType") == "StatementRef" else mask.value(found["id"])
+    definition = found.get("definition")
+    if isinstance(definition, dict):
+        kept["definition"] = {
+            key: _name(definition[key], mask) if key == "name" else mask.value(definition[key])
+            for key in ("type", "name")
+            if key in definition
+        }
+    return kept
+
+
+def _name(name: Any, mask: Mask) -> Any:
+    if not isinstance(name, dict):
+        return mask.value(name)
+    return {key: mask.value(text) for key, text in name.items() if _LANGUAGE.fullmatch(key)}
+
+
+def _result(result: Any, mask: Mask) -> dict[str, Any] | None:
+    if not isinstance(result, dict):
+        return None
+    kept = {key: mask.value(result[key]) for key in ("success", "completion") if key in result}
+    if "duration" in result:
+        kept["duration"] = _of_form(_DURATION, result["duration"], mask)
+    if isinstance(result.get("score"), dict):
+        kept["score"] = {key: mask.value(result["score"][key]) for key in _SCORES if key in result["score"]}
+    return kept
+
+
+def _context(context: Any, mask: Mask) -> dict[str, Any] | None:
+    if not isinstance(context, dict):
+        return None
+    kept: dict[str, Any] = {"registration": INVENTED_UUID} if context.get("registration") else {}
+    kept |= {key: mask.value(context[key]) for key in ("platform", "language") if key in context}
+    activities = context.get("contextActivities")
+    if isinstance(activities, dict):
+        named = {key: _activities(activities[key], mask) for key in _ACTIVITIES if key in activities}
+        kept["contextActivities"] = named
+    return kept
+
+
+def _activities(listed: Any, mask: Mask) -> Any:
+    """Ids and types; a single object stays single."""
+    if isinstance(listed, list):
+        return [_activities(one, mask) for one in listed]
+    if not isinstance(listed, dict):
+        return mask.value(listed)
+    kept = {"id": mask.value(listed["id"])} if "id" in listed else {}
+    definition = listed.get("definition")
+    if isinstance(definition, dict) and "type" in definition:
+        kept["definition"] = {"type": mask.value(definition["type"])}
+    return kept
+
+
+def _time(found: Any, mask: Mask) -> Any:
+    return _of_form(_TIME, found, mask)
+
+
+def _of_form(form: re.Pattern[str], found: Any, mask: Mask) -> Any:
+    """A text of this form is nobody's, whatever digits it holds."""
+    if isinstance(found, str):
+        return found if form.fullmatch(found) else "another text"
+    return mask.value(found)
+
+
+def _queries(active: ActiveRule) -> Iterator[Query]:
+    """Every path that the rule may look at."""
+    rule = active.rule
+    yield from (condition.path for condition in conditions_of(rule) if condition.path)
+    yield rule.completed_on.path
+    if rule.catalogue:
+        yield rule.catalogue.key
+    for credit in (*rule.credits, *(one for entry in active.rows.values() for one in entry.credits)):
+        yield from _amounts(credit)
+    answers = [getattr(rule.rems, name) for name in type(rule.rems).model_fields] if rule.rems else []
+    yield from (answer.path for answer in answers if isinstance(answer, Read))
+
+
+def _amounts(credit: Credit) -> Iterator[Query]:
+    amounts = [credit.amount, *(() if isinstance(credit, CmeCredit) else credit.of_which.values())]
+    yield from (amount.path for amount in amounts if isinstance(amount, Computed))
+
+
+def _copied(source: Any, kept: Any, steps: Sequence[str | int], mask: Mask) -> Any:
+    """`kept` with what `source` has at these steps; unchanged where it has nothing there."""
+    if not steps:
+        return kept if isinstance(kept, dict | list) else _leaf(source, mask)
+    step, rest = steps[0], steps[1:]
+    if isinstance(step, int):
+        items = [source] if isinstance(source, dict) else source
+        if not isinstance(items, list) or not -len(items) <= step < len(items):
+            return kept
+        same = kept if isinstance(kept, list) else [kept] if kept else []
+        listed = [same[place] if place < len(same) else {} for place in range(len(items))]
+        listed[step] = _copied(items[step], listed[step], rest, mask)
+        return listed
+    if not isinstance(source, dict) or step not in source:
+        return kept
+    block = kept if isinstance(kept, dict) else {}
+    below = _copied(source[step], block.get(step), rest, mask)
+    return block | {step: below} if below is not None or source[step] is None else kept
+
+
+def _leaf(found: Any, mask: Mask) -> Any:
+    return found if isinstance(found, str) and _TIME.fullmatch(found) else mask.value(found)

@@ -1,0 +1,149 @@
+"""Carries out a plan that a person has agreed to: the outcomes of statements read before become those of the rules in
+force. In short transactions, each with how far it has come: killed anywhere, it goes on there. Knows no award.
+
+What the rows have left behind (`left_award`) the learners room sees, and follows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlmodel import Session, col
+
+from connector.logs import log
+from connector.mapping.loader import Defaults, Ruleset
+from connector.mapping.outcomes import Columns
+from connector.mapping.versions.differences import GONE, Changed, Difference, Kind, Seen, look
+from connector.mapping.versions.plan import make
+from connector.records import Counts
+from connector.store import wishes
+from connector.store.session import Store
+from connector.store.tables import EvidenceRow, StatementRow, Wish
+
+KIND = "plan"
+APPLIED, MOVED = "plan.applied", "plan.moved"
+_NEVER_SEEN = ("ignored", "problem")
+
+
+def ask(session: Session, plan_id: str, target: str, *, adds_only: bool, by: str, now: datetime) -> Wish:
+    """Wish for it; the mapping's next turn carries it out."""
+    args = {"id": plan_id, "target": target, "adds_only": adds_only, "begun": False, "after": 0, "counts": {}}
+    return wishes.wish(session, KIND, args, by=by, now=now)
+
+
+def carry_out(store: Store, version_id: int, rules: Ruleset, defaults: Defaults, counts: Counts) -> None:
+    """Every plan that was wished for, each from where it stands."""
+    while not store.stopping.is_set():
+        with store.reading() as session:
+            wished = next(iter(wishes.asked(session, KIND)), None)
+        if wished is None:
+            return
+        if not wished.args["begun"] and not _begin(store, wished, rules, defaults):
+            continue
+        with store.reading() as session:
+            changed = Changed.to(session, rules, defaults)
+        while not store.stopping.is_set() and _batch(store, wished.id, version_id, changed, counts):
+            pass
+
+
+def _begin(store: Store, wished: Wish, rules: Ruleset, defaults: Defaults) -> bool:
+    """Is it still the plan that the person saw? Asked once: carrying it out is what changes it from here on."""
+    good = wished.args["target"] == rules.hash and make(store, rules, defaults).id == wished.args["id"]
+    with store.writing() as session:
+        row = _mine(session, wished.id)
+        if row is None or row.args["begun"]:  # another daemon has it
+            return row is not None
+        if not good:
+            _refuse(session, row)
+            return False
+        row.args = {**row.args, "begun": True}
+        session.add(row)
+    return True
+
+
+def _refuse(session: Session, row: Wish) -> None:
+    wishes.answer(session, row, MOVED, now=datetime.now(UTC))
+    hint = "look at `pars-connector plan` again: the rules, a statement or a credit has changed since"
+    log.warning("mapping.plan_refused", version=row.args["target"][:12], hint=hint)
+
+
+def _mine(session: Session, wish_id: int) -> Wish | None:
+    """The wish under a lock, unless it is done, or another daemon is at it right now."""
+    return next((row for row in wishes.asked(session, KIND) if row.id == wish_id), None)
+
+
+def _batch(store: Store, wish_id: int, version_id: int, changed: Changed, counts: Counts) -> bool:
+    """One chunk in one transaction, with how far that is; False when nothing is left of this wish for us."""
+    with store.writing() as session:
+        row = _mine(session, wish_id)
+        if row is None:
+            return False
+        if row.args["target"] != changed.rules.hash:
+            _refuse(session, row)
+            return False
+        seen = look(session, changed, row.args["after"], lock=True)
+        if seen is None:
+            wishes.answer(session, row, APPLIED, now=datetime.now(UTC))
+            log.info("mapping.plan_applied", version=changed.rules.hash[:12], counts=row.args["counts"])
+            return False
+        written = _write(session, seen, version_id, adds_only=row.args["adds_only"])
+        so_far = Counter(row.args["counts"]) + written
+        row.args = {**row.args, "after": seen.last, "counts": dict(so_far)}
+        session.add(row)
+    counts.update({f"planned_{what}": count for what, count in written.items()})
+    return True
+
+
+def _write(session: Session, seen: Seen, version_id: int, *, adds_only: bool) -> Counter[str]:
+    left_out = [one for one in seen.differences if adds_only and not _is_addition(one)]
+    written = [one for one in seen.differences if one not in left_out]
+    fresh = [one.columns for one in written if one.row is None and one.columns is not None]
+    if fresh:
+        session.execute(insert(EvidenceRow), fresh)
+    for one in written:
+        if one.row is not None:
+            _rewrite(session, one, one.row)
+    session.flush()
+    waiting = {one.statement.id for one in left_out}
+    _mark(session, [one for one in seen.done if one not in waiting], version_id)
+    return Counter(str(one.kind) for one in written if one.kind is not Kind.QUIET)
+
+
+def _is_addition(one: Difference) -> bool:
+    """Nothing that a record rests on is touched."""
+    return one.is_same_thing or one.row is None or one.row.outcome in _NEVER_SEEN
+
+
+def _rewrite(session: Session, one: Difference, row: EvidenceRow) -> None:
+    """In place, so that the award it was evidence of can be told what has left it."""
+    left, was_evidence = row.award_id or row.left_award, row.outcome == "evidence"
+    if one.columns is None and left is None and not was_evidence:
+        session.delete(row)
+        return
+    if one.is_same_thing and one.columns is not None:
+        _stamp(row, one.columns)
+    else:
+        gone: dict[str, Any] = {"outcome": "ignored", "reason": GONE, "completion": None, "problem": None}
+        for name, value in (one.columns or gone | {"next_at": None}).items():
+            setattr(row, name, value)
+        row.award_id, row.left_award = None, left
+        if was_evidence and row.outcome != "completion":
+            row.next_at = datetime.now(UTC)  # the learners room looks who rested on it
+    session.add(row)
+
+
+def _stamp(row: EvidenceRow, columns: Columns) -> None:
+    """Under another hash, or for another reason; what the learners room knows of it stays."""
+    row.rule_hash, row.completion = columns["rule_hash"], columns["completion"]
+    if row.completion is None:
+        row.reason, row.problem = columns["reason"], columns["problem"]
+
+
+def _mark(session: Session, ids: Sequence[int], version_id: int) -> None:
+    if ids:
+        mapped = update(StatementRow).where(col(StatementRow.id).in_(ids)).values(mapped_with=version_id)
+        session.execute(mapped, execution_options={"synchronize_session": False})

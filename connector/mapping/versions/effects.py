@@ -1,0 +1,309 @@
+"""What differences would do to people's records: which credits open, change, close or are withdrawn. Writes nothing.
+
+It foretells what the learners room will do, from the rows of awards and credits alone: no learner source is asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from connector.mapping.versions.differences import Difference, Kind
+from connector.records import Completion, CreditOffer, Evidence, Need
+from connector.store.states import LIVE, State
+from connector.store.tables import Award, Credit, EvidenceRow, LearnerKey, StatementRow
+
+CHUNK = 500
+
+Family = tuple[str, str, str, str]
+"""Learner, provider, activity and `per`: what one learner can earn once."""
+Effect = tuple[str, str]
+"""What happens, and the certification that it happens to; empty where the whole completion waits."""
+Place = tuple[str, str, str]
+"""Rule, activity, and the activity that it was before where that is another."""
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """A difference without its statement's bytes: there may be many."""
+
+    kind: Kind
+    evidence: int | None
+    award: int | None
+    statement: int
+    statement_id: str
+    at: datetime | None
+    actor_key: str
+    rule: str
+    was: Completion | None
+    becomes: Completion | None
+
+    @classmethod
+    def of(cls, one: Difference) -> Told:
+        row, statement = one.row, one.statement
+        return cls(
+            kind=one.kind,
+            evidence=row.id if row else None,
+            award=row.award_id if row else None,
+            statement=statement.id,
+            statement_id=statement.statement_id,
+            at=moment_of(statement),
+            actor_key=one.actor_key,
+            rule=one.rule,
+            was=one.was,
+            becomes=one.becomes,
+        )
+
+
+def moment_of(statement: StatementRow) -> datetime | None:
+    return statement.timestamp or statement.stored or statement.received_at
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One completion that stands, or would, in the order of what the statements say."""
+
+    completion: Completion
+    order: tuple[object, ...]
+    told: Told | None = None
+
+
+@dataclass
+class Effects:
+    """By place, what is counted; `by` says for every difference what its completion does, to which certification."""
+
+    counts: dict[Place, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    examples: dict[Place, list[tuple[Told, str]]] = field(default_factory=lambda: defaultdict(list))
+    concerned: dict[int, Credit] = field(default_factory=dict)
+    by: dict[Told, list[Effect]] = field(default_factory=dict)
+
+
+@dataclass
+class World:
+    """What the store knows of the learners, awards and credits that the differences concern."""
+
+    learner_of: Mapping[str, str]
+    awards: Mapping[int, Award]
+    families: Mapping[Family, list[Award]]
+    credits: Mapping[int, list[Credit]]
+    met: Mapping[tuple[str, str], list[datetime]]
+    """By learner and key, when evidence that stands was told."""
+
+    @classmethod
+    def around(cls, session: Session, tolds: Sequence[Told], evidence: Iterable[tuple[str, str, datetime]]) -> World:
+        """`evidence` is what these differences bring: actor key, need's key and moment."""
+        new = list(evidence)
+        learner_of = _learners(session, {told.actor_key for told in tolds} | {actor for actor, *_ in new})
+        known = {int(one) for one in learner_of.values() if one.isdigit()}
+        awards = {award.id: award for award in _rows(session, Award, col(Award.learner_id), known)}
+        missing = {told.award for told in tolds if told.award is not None} - awards.keys()
+        awards |= {award.id: award for award in _rows(session, Award, col(Award.id), missing)}
+        families: dict[Family, list[Award]] = defaultdict(list)
+        for award in sorted(awards.values(), key=lambda one: one.id):
+            families[_family(award)].append(award)
+        credits_: dict[int, list[Credit]] = defaultdict(list)
+        for credit in _rows(session, Credit, col(Credit.award_id), awards):
+            credits_[credit.award_id].append(credit)
+        needs = {need.key for told in tolds if told.becomes for need in told.becomes.needs}
+        met = _met(session, learner_of, new, needs) if needs else {}
+        return cls(learner_of, awards, families, credits_, met)
+
+    def joins(self, told: Told, completion: Completion) -> Family:
+        learner = self.learner_of.get(told.actor_key, told.actor_key)
+        return (learner, completion.provider, completion.activity_id, completion.per)
+
+    def meets(self, told: Told, need: Need) -> bool:
+        moments = self.met.get((self.learner_of.get(told.actor_key, told.actor_key), need.key), [])
+        return told.at is not None and any(abs(moment - told.at) <= need.within for moment in moments)
+
+
+def _family(award: Award) -> Family:
+    return (str(award.learner_id), award.provider_id, award.activity_id, award.per)
+
+
+def _chunks(values: Collection[Any]) -> Iterator[list[Any]]:
+    listed = sorted(values)
+    return (listed[start : start + CHUNK] for start in range(0, len(listed), CHUNK))
+
+
+def _rows(session: Session, table: Any, column: Any, values: Collection[Any]) -> list[Any]:
+    return [row for chunk in _chunks(values) for row in session.exec(select(table).where(column.in_(chunk)))]
+
+
+def _learners(session: Session, keys: Collection[str]) -> dict[str, str]:
+    """Each actor's learner; and all other keys of these learners: evidence may come by any."""
+    links = _rows(session, LearnerKey, col(LearnerKey.actor_key), keys)
+    links += _rows(session, LearnerKey, col(LearnerKey.learner_id), {link.learner_id for link in links})
+    return {link.actor_key: str(link.learner_id) for link in links}
+
+
+def _met(
+    session: Session, learner_of: Mapping[str, str], new: Sequence[tuple[str, str, datetime]], needs: Collection[str]
+) -> dict[tuple[str, str], list[datetime]]:
+    met: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    for actor_key, key, moment in new:
+        met[learner_of.get(actor_key, actor_key), key].append(moment)
+    rows = select(EvidenceRow, StatementRow).join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
+    rows = rows.where(EvidenceRow.outcome == "evidence", col(EvidenceRow.standing).is_(True))
+    for chunk in _chunks(learner_of):
+        for row, statement in session.exec(rows.where(col(EvidenceRow.actor_key).in_(chunk))):
+            for key in Evidence.model_validate(row.completion).meets:
+                if key in needs and (at := moment_of(statement)):
+                    met[learner_of[row.actor_key], key].append(at)
+    return met
+
+
+def weigh(session: Session, tolds: Sequence[Told], evidence: Iterable[tuple[str, str, datetime]]) -> Effects:
+    """What becomes of the records, and every credit that is concerned."""
+    world, effects = World.around(session, tolds, evidence), Effects()
+    leaving: dict[Family, list[Told]] = defaultdict(list)
+    joining: dict[Family, list[Told]] = defaultdict(list)
+    for told in tolds:
+        effects.by[told] = []
+        if told.becomes and told.becomes.completed_on is None:
+            effects.by[told].append(("open_dates", ""))  # nothing is followed before Moodle has told the date
+            continue
+        if told.award is not None:
+            leaving[_family(world.awards[told.award])].append(told)
+        if told.becomes and all(world.meets(told, need) for need in told.becomes.needs):
+            joining[world.joins(told, told.becomes)].append(told)
+        elif told.becomes:
+            effects.by[told].append(("wait_for_evidence", ""))
+    moved = _moved(tolds)
+    for family in dict.fromkeys((*leaving, *joining)):
+        _follow(session, world, effects, family, leaving.get(family, []), joining.get(family, []))
+    for told in tolds:
+        _count(effects, told, _place(told, moved))
+    return effects
+
+
+def _moved(tolds: Sequence[Told]) -> dict[tuple[int, str], str]:
+    """By statement and actor, the activity of what begins where something else ends: a rule under a new name."""
+    return {(told.statement, told.actor_key): told.becomes.activity_id for told in tolds if told.becomes}
+
+
+def _place(told: Told, moved: Mapping[tuple[int, str], str]) -> Place:
+    was = told.was.activity_id if told.was else ""
+    activity = told.becomes.activity_id if told.becomes else moved.get((told.statement, told.actor_key), was)
+    return (told.rule, activity, was if was and was != activity else "")
+
+
+def _said(effects: Sequence[Effect]) -> list[str]:
+    """What one award's credit loses and another's of the same certification gains is reported again."""
+    new = [certification for effect, certification in effects if effect == "new_credits"]
+    gone = [certification for effect, certification in effects if effect == "withdrawn"]
+    again = Counter(new) & Counter(gone)
+    rest = Counter(effects)
+    for certification, times in again.items():
+        rest["new_credits", certification] -= times
+        rest["withdrawn", certification] -= times
+    return ["reported_again"] * again.total() + [effect for effect, _ in rest.elements()]
+
+
+def _count(effects: Effects, told: Told, place: Place) -> None:
+    did, counts = _said(effects.by[told]), effects.counts[place]
+    counts[{Kind.ADDS: "added", Kind.CHANGES: "changed"}.get(told.kind, "ended")] += 1
+    counts.update(did)
+    if not did:
+        counts["joins" if told.kind is Kind.ADDS else "no_effect"] += 1
+    if len(effects.examples[place]) < MOST_EXAMPLES and (did or told.kind is not Kind.ADDS):
+        effects.examples[place].append((told, ", ".join(dict.fromkeys(did)) or "no_effect"))
+
+
+MOST_EXAMPLES = 10
+
+
+def _follow(
+    session: Session,
+    world: World,
+    effects: Effects,
+    family: Family,
+    leaving: Sequence[Told],
+    joining: Sequence[Told],
+) -> None:
+    """One award (or those that a merge has made a family): its credits, beside what would stand then."""
+    awards = world.families.get(family, [])
+    rows = [credit for award in awards for credit in world.credits.get(award.id, [])]
+    effects.concerned |= {credit.id: credit for credit in rows}
+    grounds = [*_remaining(session, awards, {told.evidence for told in leaving}), *map(_ground, joining)]
+    grounds.sort(key=lambda ground: ground.order)
+    offers = _offers(grounds)
+    day = grounds[0].completion.day if grounds else None
+    whose = awards[0] if awards else None
+    for certification, (offer, told) in offers.items():
+        mine = [credit for credit in rows if credit.certification == certification and credit.wanted == "present"]
+        by = told or _whose(leaving, certification) or (leaving[0] if leaving else joining[0])
+        if not mine:
+            if leaving or _may_join(offer, rows):
+                effects.by[by].append(("new_credits", certification))
+            continue
+        for credit in mine:
+            if effect := _changed(credit, whose, offer, day, in_place=not leaving):
+                effects.by[by].append((effect, certification))
+    for credit in rows:
+        if credit.wanted == "present" and credit.certification not in offers and leaving:
+            effect = "withdrawn" if _is_sent(credit) else "closed" if credit.state != State.CLOSED else ""
+            if effect:
+                effects.by[_whose(leaving, credit.certification) or leaving[0]].append((effect, credit.certification))
+
+
+def _whose(leaving: Sequence[Told], certification: str) -> Told | None:
+    return next((told for told in leaving if told.was and _offers_it(told.was, certification)), None)
+
+
+def _offers_it(completion: Completion, certification: str) -> bool:
+    return any(offer.certification == certification for offer in completion.credits)
+
+
+def _remaining(session: Session, awards: Sequence[Award], leaving: Collection[int | None]) -> Iterator[Ground]:
+    rows = select(EvidenceRow, StatementRow).join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
+    rows = rows.where(EvidenceRow.outcome == "completion", col(EvidenceRow.standing).is_(True))
+    for row, statement in session.exec(rows.where(col(EvidenceRow.award_id).in_([award.id for award in awards]))):
+        if row.id not in leaving:
+            completion = Completion.model_validate(row.completion)
+            yield Ground(completion, _order(completion, statement.timestamp, statement.statement_id))
+
+
+def _ground(told: Told) -> Ground:
+    assert told.becomes is not None  # noqa: S101 - only what becomes a completion joins
+    return Ground(told.becomes, _order(told.becomes, told.at, told.statement_id), told)
+
+
+def _order(completion: Completion, at: datetime | None, statement_id: str) -> tuple[object, ...]:
+    return (completion.day, at.isoformat() if at else "~", completion.rule, statement_id)
+
+
+def _offers(grounds: Iterable[Ground]) -> dict[str, tuple[CreditOffer, Told | None]]:
+    offers: dict[str, tuple[CreditOffer, Told | None]] = {}
+    for ground in grounds:
+        for offer in ground.completion.credits:
+            offers.setdefault(offer.certification, (offer, ground.told))
+    return offers
+
+
+def _may_join(offer: CreditOffer, rows: Sequence[Credit]) -> bool:
+    """As in the learners room: a board's plain points are not joined by a part of them."""
+    same_board = [row for row in rows if row.board == offer.board and row.kind == offer.kind]
+    return all(row.credit_type and offer.credit_type for row in same_board)
+
+
+def _changed(credit: Credit, award: Award | None, offer: CreditOffer, day: date | None, *, in_place: bool) -> str:
+    """Nothing, or what happens to a credit whose terms are others. What was sent heeds only what has left its award:
+    a completion that merely arrives changes nothing there."""
+    amounts = (credit.amount, credit.board_total) if credit.offered is None else (credit.offered, credit.offered_total)
+    reported = credit.reported_on or (award.completed_on if award else None)
+    if amounts == (offer.amount, offer.board_total) and reported == day:
+        return ""
+    if _is_sent(credit):
+        return "" if in_place else "reported_again"
+    return "" if credit.state == State.CLOSED else "changed_unsent"
+
+
+def _is_sent(credit: Credit) -> bool:
+    """PARS holds it, or may."""
+    return bool(credit.attempts) or credit.at_pars != "no" or credit.state in LIVE

@@ -1,0 +1,19 @@
+"""The headers under which sheets give the points of boards: `ABIM`, `ABIM/Medical Knowledge`. Knows no sheet."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from connector.pars.vocabulary import BOARDS
+from connector.sheets.rows import Columns
+
+
+def _headers() -> dict[str, tuple[str, str]]:
+    found = {code: (code, "") for code in BOARDS}
+    for board in BOARDS.values():
+        found |= {f"{board.code}/{one.name}": (board.code, one.name) for one in board.credit_types}
+    return {Columns(()).name(header): meant for header, meant in found.items()}
+
+
+POINT_COLUMNS: Final = _headers()
+"""Board and credit type by the header as sheets name it; the type is empty for the board's own points."""

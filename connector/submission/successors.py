@@ -1,0 +1,103 @@
+"""Corrections on their way (promise P9): a delete leaves only when what replaces it has passed every gate, and an add
+that does not follow within a day is told. Knows no rule: who replaces whom stands in the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from connector.config import Config
+from connector.logs import log
+from connector.records import Actor, Problem
+from connector.store import attention, releases
+from connector.store.moves import note
+from connector.store.people import newest_consent, no_consent
+from connector.store.states import State
+from connector.store.succession import PREDECESSOR, successor_of
+from connector.store.tables import Award, Credit, Event, LearnerRow
+
+HELD = "credit.replacement_held"
+LATE = "correction.late"
+SAME_AWARD = "award.same"
+LATE_AFTER = timedelta(days=1)
+_NOT_IN = (State.HELD, State.READY, State.SENDING, State.IN_DOUBT, State.REFUSED, State.UNMATCHED)
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a delete does not leave yet; `code` is empty where nobody need look: time or the next turn brings it."""
+
+    successor: int
+    code: str = ""
+
+
+def obstacle(session: Session, config: Config, old: Credit, now: datetime) -> Obstacle | None:
+    """What keeps this credit's replacement from leaving, as of now; None when the old one may go, or goes alone."""
+    new = successor_of(session, old)
+    if new is None or (new.state == State.CLOSED and new.reason == SAME_AWARD):
+        return None  # nothing replaces it; or another award's credit does, which is there already
+    if new.state != State.HELD:
+        return Obstacle(new.id, new.reason if new.state == State.CLOSED else "")
+    if problems := [*_stored(config, new), *_last(session, config, new, now)]:
+        return Obstacle(new.id, next((one.code for one in problems if one.who is not Actor.NOBODY), ""))
+    judged = new.reason == PREDECESSOR and new.next_at is not None and new.next_at > now
+    return None if judged else Obstacle(new.id)
+
+
+def _stored(config: Config, new: Credit) -> list[Problem]:
+    """What the gates said when they judged it last; the learners room may have spoken since."""
+    problems = [Problem.model_validate(row) for row in (*new.gate, *new.problems)]
+    return [one for one in problems if one.code != PREDECESSOR and (one.holds or config.validation.strict)]
+
+
+def _last(session: Session, config: Config, new: Credit, now: datetime) -> list[Problem]:
+    """What may have been written since they judged it: in the configuration, or about the learner's permission."""
+    award = session.get_one(Award, new.award_id)
+    problems = releases.problems(session, config.provider(new.provider_id), award, now)
+    consent = newest_consent(session, session.get_one(LearnerRow, award.learner_id))
+    if new.kind != "rems" and consent is not None and not consent.given:
+        problems.append(no_consent(withdrawn=True))
+    return problems
+
+
+def call_person(session: Session, old: Credit, found: Obstacle, now: datetime) -> None:
+    if found.code:
+        hint = f"credit {found.successor}, which is to replace it, waits: {found.code}; the old one stays until then"
+        attention.call(session, old, HELD, now=now, hint=hint, by="submission")
+
+
+def sets_out(session: Session, old: Credit, now: datetime) -> None:
+    attention.clear(session, old, HELD, now=now, by="submission")
+
+
+def watch(session: Session, provider_id: str, now: datetime) -> None:
+    """Say once a day which learners lost a credit that was to be replaced and was not, and keep it on the desk."""
+    old = aliased(Credit)
+    rows = select(Credit).join(old, col(old.id) == col(Credit.supersedes)).where(col(Credit.supersedes).is_not(None))
+    rows = rows.where(Credit.provider_id == provider_id, Credit.wanted == "present", Credit.at_pars != "yes")
+    rows = rows.where(col(Credit.state).in_(_NOT_IN), old.state == State.WITHDRAWN)
+    late = session.exec(rows.where(col(old.state_since) <= now - LATE_AFTER)).all()
+    for credit in late:
+        _say(session, credit, now)
+    told = select(Credit).where(col(Credit.supersedes).is_not(None), Credit.attention == LATE)
+    for credit in session.exec(told.where(Credit.provider_id == provider_id)).all():
+        if credit not in late:
+            attention.clear(session, credit, LATE, now=now, by="submission")
+
+
+def _say(session: Session, credit: Credit, now: datetime) -> None:
+    hint = f"credit {credit.supersedes} was withdrawn, and this one, which replaces it, is not at PARS yet"
+    attention.call(session, credit, LATE, now=now, hint=hint, by="submission")
+    said = select(Event.id).where(Event.subject == "credit", Event.subject_id == str(credit.id))
+    said = said.where(Event.what == "correction late", col(Event.at) > now - LATE_AFTER)
+    if session.exec(said.limit(1)).first() is not None:
+        return
+    note(session, credit, "correction late", now=now, code=credit.reason, by="submission")
+    log.warning(
+        "correction.late", credit=credit.id, supersedes=credit.supersedes, provider=credit.provider_id,
+        state=str(credit.state), code=credit.reason, who=str(Actor.COORDINATOR),
+        command=f"pars-connector explain {credit.id}",
+    )  # fmt: skip
