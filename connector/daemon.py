@@ -26,7 +26,7 @@ from connector.web.server import HealthServer
 
 GRACE = 7.0  # seconds for what is in flight; ten until whoever sent SIGTERM loses patience
 WATCH = timedelta(minutes=5)  # for sources that have become quiet
-PLAN = timedelta(seconds=30)  # for rules that have changed, and what they would do to what was read before
+PLAN = timedelta(seconds=10)  # for rules that have changed, and what they would do to what was read before
 DIGEST = ("mapping", "learners", "activities", "validation")
 logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a turn skipped behind a long one is no news
 

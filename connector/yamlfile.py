@@ -6,6 +6,7 @@ No message repeats a value of the file, because configuration holds passwords: i
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 50
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # longer numbers stay text: nothing here counts that far
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # the little one begins UTF-32 too
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -87,6 +89,8 @@ def read(path: Path) -> Document:
     """Reads a file of at most 1 MiB; every fault is a ConfigError with its findings."""
     name = str(path)
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            _refuse("config.unreadable", name, "the file cannot be read: it is no file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
@@ -97,7 +101,8 @@ def read(path: Path) -> Document:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig")
-        _refuse("config.encoding", name, "the file is not UTF-8", "save it as UTF-8", _place_of(before))
+        what = "the file is UTF-16" if content.startswith(_UTF_16) else "the file is not UTF-8"
+        _refuse("config.encoding", name, what, "save it as UTF-8", _place_of(before))
     return read_text(name, text)
 
 
@@ -106,7 +111,7 @@ def read_text(name: str, text: str) -> Document:
     text = text.removeprefix("\ufeff")
     if unprintable := _UNPRINTABLE.search(text):
         place = _place_of(text[: unprintable.start()])
-        _refuse("config.encoding", name, "the file holds a control character", "delete it", place)
+        _refuse("config.encoding", name, "the file holds a control character or a hidden mark", "delete it", place)
     composer = _Composer(name, text)
     try:
         value = composer.document()

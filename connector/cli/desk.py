@@ -29,7 +29,7 @@ waits = click.option("--wait", is_flag=True, help="Stay until it is done, at mos
 
 @click.group()
 def unmatched() -> None:
-    """Credits that wait for a person, and what is decided about them.
+    """Credits that wait for a person, and what is decided.
 
     \b
     pars-connector unmatched list

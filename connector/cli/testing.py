@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from connector import terminal
-from connector.cli.work import FAILED, Work, as_json, pass_work, plainly, rules_at
+from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
 
 if TYPE_CHECKING:
     from connector.mapping.case_coverage import Coverage, Spot
@@ -19,12 +19,12 @@ _MOST_LINES = 40
 
 
 @click.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--require", metavar="PERCENT", default=0, type=click.IntRange(0, 100), help="Exit code 1 below this coverage."
 )
-@click.option("--record", metavar="STATEMENT_ID", help="Write a case from a stored statement, its learner invented.")
-@click.option("--rule", metavar="NAME", help="With --record: the case is about this rule alone.")
+@click.option("--record", metavar="STATEMENT_ID", help="Write a test from a stored statement, its learner invented.")
+@click.option("--rule", metavar="NAME", help="With --record: the test is about this rule alone.")
 @click.option(
     "--into", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
     help="With --record: a *.test.yaml of the mapping folder  [default: recorded.test.yaml]",
@@ -42,7 +42,7 @@ def test(
     *,
     as_json: bool,
 ) -> int:
-    """Run the test cases of the mapping files; show what none tries.
+    """Run the tests of the mapping files; show what none tries.
 
     A folder that is named is tried without a configuration.
 
@@ -63,12 +63,13 @@ def test(
 
 def _tried(work: Work, folder: Path | None) -> tuple[list[TestResult], Coverage]:
     from connector.mapping import case_coverage, case_files, loader, rule_tests
+    from connector.mapping.stage import defaults_of
 
-    place, defaults = rules_at(work, folder)
+    place, defaults = (work.config.mappings, defaults_of(work.config)) if folder is None else (folder, None)
     with terminal.progress("reading the rules") as say:
         ruleset = loader.load(place, defaults)
         documents = case_files.documents_of(ruleset, place)
-        say("running the cases")
+        say("running the tests")
         tried = rule_tests.try_all(ruleset, place, documents)
         say("looking what they have tried")
         return [one.result for one in tried], case_coverage.coverage(ruleset, documents, tried)
@@ -83,7 +84,7 @@ def _run(results: Sequence[TestResult], coverage: Coverage, require: int, *, as_
         terminal.say(f"{passed} passed, {len(results) - passed} failed; {coverage}")
     if coverage.percent < require:
         terminal.complain(
-            f"the cases try {coverage.percent} % of what the rules say, and --require asks for {require} %"
+            f"the tests try {coverage.percent} % of what the rules say, and --require asks for {require} %"
         )
     return FAILED if passed < len(results) or coverage.percent < require else 0
 
@@ -115,9 +116,10 @@ def _as_row(kind: str, spot: Spot) -> dict[str, object]:
 
 def _record(work: Work, statement_id: str, rule: str, into: Path | None) -> int:
     from connector.mapping import recording
+    from connector.mapping.stage import defaults_of
 
-    place, defaults = rules_at(work, None)
-    written = recording.record(work.store, place, defaults, statement_id, rule, into)
+    config = work.config
+    written = recording.record(work.store, config.mappings, defaults_of(config), statement_id, rule, into)
     terminal.say(f"{written.where}: {written.name}")
     terminal.say("  the learner in it is invented; read it before you share it")
     return 0

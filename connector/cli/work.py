@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import ParamSpec
 
 import click
 
@@ -20,9 +20,6 @@ from connector.errors import ConfigError, ConnectorError
 from connector.store.open import open_store
 from connector.store.poison import describe
 from connector.store.session import Store
-
-if TYPE_CHECKING:
-    from connector.mapping.loader import Defaults
 
 P = ParamSpec("P")
 FAILED = 1
@@ -51,14 +48,6 @@ class Work:
             return getpass.getuser()
         except (OSError, KeyError):  # KeyError up to Python 3.12
             return f"user {os.getuid()}"
-
-
-def rules_at(work: Work, folder: Path | None) -> tuple[Path, Defaults]:
-    """The mapping folder and what its rules leave to config.yaml; a folder that is named needs no configuration."""
-    from connector.mapping.loader import Defaults
-    from connector.mapping.stage import defaults_of
-
-    return (work.config.mappings, defaults_of(work.config)) if folder is None else (folder, Defaults())
 
 
 pass_work = click.make_pass_decorator(Work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, String, cast
+from sqlalchemy import Select, String, cast, text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, or_, select
 
@@ -13,6 +13,7 @@ from connector.store import poison
 from connector.store.session import Store
 from connector.store.states import LIVE, MOVES, State
 from connector.store.tables import Award, Credit, Event, EvidenceRow, LearnerKey, StatementRow, Voided
+from connector.store.tables.collected import OPEN, WAITING
 
 
 class Sum(Frozen):
@@ -32,8 +33,9 @@ def prove(store: Store) -> list[Sum]:
             Sum(what="statements not mapped yet", count=_count(session, unmapped)),
             *_outcomes(session),
             _silent(session),
-            _completions(session),
+            *_completions(session),
             *_voided(session),
+            _left(session),
             _mixed(session),
             _awards(session),
             *_states(session),
@@ -62,13 +64,22 @@ def _silent(session: Session) -> Sum:
     return Sum(what="statements nobody can read", count=_count(session, unreadable), wrong=_count(session, silent))
 
 
-def _completions(session: Session) -> Sum:
-    """A standing completion has an award, or waits for the learners room's next turn."""
-    waiting = select(EvidenceRow.id).where(EvidenceRow.outcome == "completion", col(EvidenceRow.award_id).is_(None))
-    waiting = waiting.where(col(EvidenceRow.standing).is_(True))
+def _completions(session: Session) -> list[Sum]:
+    """A standing completion has an award, waits for the learners room's next turn, or lacks what its rule also
+    requires: then it is known when its time is over, or its time is over."""
+    upright = col(EvidenceRow.standing).is_(True)
+    waiting = select(EvidenceRow.id).where(text(OPEN), upright)
     nothing = func.coalesce(cast(EvidenceRow.completion, String), "null") == "null"
     empty = select(EvidenceRow.id).where(EvidenceRow.outcome == "completion", nothing)
-    return Sum(what="completions waiting for an award", count=_count(session, waiting), wrong=_count(session, empty))
+    missing = select(EvidenceRow.id).where(text(WAITING), upright, EvidenceRow.reason == "evidence.missing")
+    expired = select(EvidenceRow.id).where(text(WAITING), upright, EvidenceRow.reason == "evidence.expired")
+    endless = _count(session, missing.where(col(EvidenceRow.next_at).is_(None)))
+    early = _count(session, expired.where(col(EvidenceRow.next_at).is_not(None)))
+    return [
+        Sum(what="completions waiting for an award", count=_count(session, waiting), wrong=_count(session, empty)),
+        Sum(what="completions waiting for evidence", count=_count(session, missing), wrong=endless),
+        Sum(what="completions whose evidence did not come in time", count=_count(session, expired), wrong=early),
+    ]
 
 
 def _voided(session: Session) -> list[Sum]:
@@ -85,6 +96,13 @@ def _voided(session: Session) -> list[Sum]:
         Sum(what="outcomes voided", count=_count(session, void), wrong=_count(session, upright)),
         Sum(what="voids followed by an award", count=_count(session, fallen), wrong=_count(session, untold)),
     ]
+
+
+def _left(session: Session) -> Sum:
+    """What left its award because a rule was corrected waits for the learners room's next turn, or for a date."""
+    left = select(EvidenceRow.id).where(col(EvidenceRow.left_award).is_not(None))
+    untold = left.where(EvidenceRow.reason == poison.CODE)
+    return Sum(what="corrections to be followed", count=_count(session, left), wrong=_count(session, untold))
 
 
 def _mixed(session: Session) -> Sum:

@@ -24,7 +24,7 @@ def findings(folder: Path, config: Config | None) -> list[Finding]:
         found = loader.lint(folder)
         return found + _of_cases(folder, Defaults(), found)
     unreadable: list[Finding] = []
-    sheets = {one.id: found for one in config.providers if (found := _registered(one, unreadable)) is not None}
+    sheets = {one.id: rows for one in config.providers if (rows := _registered(one, unreadable)) is not None}
     found = loader.lint(folder, defaults_of(config), sheets)
     return found + _of_cases(folder, defaults_of(config), found) + unreadable
 

@@ -22,14 +22,14 @@ from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow
 from connector.store.views import reported_on
 
 
-def waiting(session: Session) -> list[int]:
-    """Awards that evidence has left, as far as nobody must be asked for a date first."""
+def waiting(session: Session) -> dict[int, int]:
+    """Awards that evidence has left, with their learners, as far as nobody must be asked for a date first."""
     left = select(EvidenceRow.left_award).where(col(EvidenceRow.left_award).is_not(None))
     undated = left.where(EvidenceRow.outcome == "completion", col(EvidenceRow.standing).is_(True))
     undated = undated.where(col(EvidenceRow.next_at).is_not(None), EvidenceRow.reason != "evidence.missing")
     left = left.where(EvidenceRow.reason != poison.CODE, col(EvidenceRow.left_award).not_in(undated))
-    found = session.exec(left.distinct()).all()
-    return sorted(number for number in found if number is not None)
+    of = select(Award.id, Award.learner_id).where(col(Award.id).in_(left.distinct()))
+    return dict(session.exec(of).all())
 
 
 def correct(session: Session, opening: Opening, award: Award, counts: Counts) -> set[int]:
@@ -58,6 +58,13 @@ def correct(session: Session, opening: Opening, award: Award, counts: Counts) ->
         standing.follow(session, opening, one)
     counts["corrected"] += 1
     return {one.learner_id for one in touched.values()}
+
+
+def earn_again(session: Session, opening: Opening, award: Award) -> None:
+    """What a rule had lost is told once more before its delete has left: on other terms it is replaced all the same."""
+    rows = credits_of(session, family(session, award))
+    if any(row.why_absent == CORRECTED and row.wanted == "absent" and not is_gone(row) for row in rows):
+        _Place(session, opening, award).settle()
 
 
 def set_aside(session: Session, award_id: int) -> None:
@@ -159,10 +166,14 @@ class _Place:
             follow_up(self._session, found[0], old)
 
     def newcomer(self, old: Credit, of: str) -> Credit | None:
-        """A wanted credit `of` the same certification, or board, that was never sent and replaces none yet."""
+        """A wanted credit `of` the same certification, or board, that was never sent and waits for no other."""
         rows = [row for row in self._rows() if getattr(row, of) == getattr(old, of) and row.wanted == "present"]
         free = [row for row in rows if is_free(row) and row.state != State.CLOSED]
-        return next((row for row in free if row.supersedes is None), None) if len(free) == len(rows) else None
+        return next(filter(self._is_unbound, free), None) if len(free) == len(rows) else None
+
+    def _is_unbound(self, credit: Credit) -> bool:
+        old = predecessor_of(self._session, credit)
+        return old is None or is_gone(old)
 
     def _rows(self) -> list[Credit]:
         return [row for row in credits_of(self._session, self._awards) if not is_lent(row)]
@@ -217,13 +228,13 @@ class _Place:
         else:
             award = standing.keeper(self._awards, mine)
             credit = add_credit(session, opening, award, offer, code=CORRECTED)
-        if before := at_pars or [row for row in mine if row.state == State.WITHDRAWN]:
-            follow_up(session, credit, before[-1])
+        if at_pars:
+            follow_up(session, credit, at_pars[-1])
 
     def _stay(self, old: Credit) -> None:
         """The correction was taken back before its delete had left."""
         want(self._session, self._opening, old, CORRECTED)
-        succession.let_go(self._session, old)
+        succession.let_go(self._session, old, now=self._opening.now, by="learners")
 
     def _take(self, credit: Credit, offer: CreditOffer, *, differs: bool) -> None:
         offers = {offer.certification: offer}

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import orjson
-from sqlalchemy import String, cast, text, update
+from sqlalchemy import String, cast, or_, text, update
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
+from connector.config import Config
 from connector.learners import gathering, people, series, standing
 from connector.learners.award import Opening
 from connector.learners.directory import Answers
 from connector.learners.gathering import EXPIRED, MISSING, Heard, Telling
 from connector.records import ActorKey, Counts, Evidence, Need
 from connector.store import poison
+from connector.store.leases import alone
+from connector.store.session import Store
 from connector.store.tables import Award, EvidenceRow, LearnerKey, LearnerRow, StatementRow
 from connector.store.tables.collected import WAITING
 
@@ -25,9 +28,29 @@ _SPOKEN = ("evidence", "ignored", "problem")
 _WAITING = text(WAITING)
 
 
+def listen(store: Store, config: Config, room: str, counts: Counts) -> None:
+    """New and voided evidence, as far as its actors are known; and what was waited for in vain."""
+    after = 0
+    while not store.stopping.is_set():
+        with store.reading() as session:
+            found = [row.id for row in due(session, after)]
+            ended = overdue(session, datetime.now(UTC))
+        if not (found or ended):
+            return
+        with store.writing() as session:
+            alone(session, room)
+            opening = Opening(config, datetime.now(UTC))
+            tell(session, opening, found, counts)
+            expire(session, opening, ended, counts)
+        after = max([after, *found])
+
+
 def due(session: Session, after: int) -> Sequence[EvidenceRow]:
-    """Evidence that nobody has looked at since it came, was voided or changed."""
+    """Evidence that nobody has looked at since it came, was voided or changed; what would wait longer than a pause too:
+    our own clock was ahead when it was written."""
+    now = datetime.now(UTC)
     rows = select(EvidenceRow).where(col(EvidenceRow.outcome).in_(_SPOKEN), col(EvidenceRow.next_at).is_not(None))
+    rows = rows.where(or_(col(EvidenceRow.next_at) <= now, col(EvidenceRow.next_at) > now + poison.PAUSE))
     rows = rows.with_hint(EvidenceRow, "INDEXED BY ix_evidence_due", "sqlite")
     return session.exec(rows.where(col(EvidenceRow.id) > after).order_by(col(EvidenceRow.id)).limit(BATCH)).all()
 
@@ -37,16 +60,16 @@ def tell(session: Session, opening: Opening, ids: Sequence[int], counts: Counts)
     may know by another key: somebody needs what they say."""
     rows = session.exec(select(EvidenceRow).where(col(EvidenceRow.id).in_(ids)).with_for_update()).all()
     links = select(LearnerKey).where(col(LearnerKey.actor_key).in_({row.actor_key for row in rows}))
-    learners = {link.learner_id for link in session.exec(links)}
+    learner_of = {link.actor_key: link.learner_id for link in session.exec(links)}
     needed = _needed(session)
+    _, stumbled = look(session, opening, set(learner_of.values()), counts)
     for row in rows:
-        if not (row.actor_key and row.standing and _may_matter(row, needed)):
+        if learner_of.get(row.actor_key) in stumbled:
+            row.next_at = opening.now + poison.PAUSE
+        elif not (row.actor_key and row.standing and _may_matter(row, needed)):
             row.next_at = None
-            session.add(row)
-    for learner in sorted(learners):
-        with poison.contained(session, "learners", None, now=opening.now):
-            look(session, opening, [learner], counts)
-    counts["shared"] += series.settle(session, opening, learners)
+        session.add(row)
+    counts["shared"] += series.settle(session, opening, set(learner_of.values()))
 
 
 def _may_matter(row: EvidenceRow, needed: set[str]) -> bool:
@@ -81,35 +104,47 @@ def done(session: Session, rows: Iterable[EvidenceRow]) -> None:
     session.execute(seen.values(next_at=None), execution_options={"synchronize_session": False})
 
 
-def look(session: Session, opening: Opening, learners: Collection[int], counts: Counts) -> list[EvidenceRow]:
+def look(
+    session: Session, opening: Opening, learners: Collection[int], counts: Counts
+) -> tuple[list[EvidenceRow], set[int]]:
     """Judge again what these learners completed, as far as it needs or is undone by other statements.
 
-    Awards are followed. Completions that have all they waited for are returned, open again: they have no award yet.
+    Awards are followed. Completions that have all they waited for are returned, open again: they have no award yet;
+    and the learners with whom we stumbled.
     """
-    for award_id in _awards(session, learners):
+    complete: list[EvidenceRow] = []
+    stumbled = set(learners)
+    for learner in sorted(learners):
         with poison.contained(session, "learners", None, now=opening.now):
-            counts["followed"] += standing.follow(session, opening, session.get_one(Award, award_id))
-    waiting = _waiting(session, learners)
+            complete += _look(session, opening, learner, counts)
+            stumbled.remove(learner)
+    return complete, stumbled
+
+
+def _look(session: Session, opening: Opening, learner: int, counts: Counts) -> list[EvidenceRow]:
+    for award_id in _awards(session, learner):
+        counts["followed"] += standing.follow(session, opening, session.get_one(Award, award_id))
+    waiting = _waiting(session, learner)
     heard = gathering.hear(session, [telling for _, telling in waiting])
     return [row for row, telling in waiting if not wait(session, opening, row, telling, heard, counts)]
 
 
-def _awards(session: Session, learners: Collection[int]) -> list[int]:
+def _awards(session: Session, learner: int) -> list[int]:
     rows = select(EvidenceRow.award_id, EvidenceRow.completion).join(Award, col(Award.id) == col(EvidenceRow.award_id))
-    rows = rows.where(col(Award.learner_id).in_(learners), EvidenceRow.outcome == "completion")
+    rows = rows.where(Award.learner_id == learner, EvidenceRow.outcome == "completion")
     found = session.exec(rows)
     return sorted({award or 0 for award, said in found if said and (said.get("needs") or said.get("undone_by"))})
 
 
-def _waiting(session: Session, learners: Collection[int]) -> list[tuple[EvidenceRow, Telling]]:
-    """Their completions that wait, or have waited in vain."""
-    rows = select(EvidenceRow, StatementRow, LearnerKey.learner_id)
+def _waiting(session: Session, learner: int) -> list[tuple[EvidenceRow, Telling]]:
+    """His completions that wait, or have waited in vain."""
+    rows = select(EvidenceRow, StatementRow)
     rows = rows.join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
     rows = rows.join(LearnerKey, col(LearnerKey.actor_key) == col(EvidenceRow.actor_key))
-    rows = rows.where(_WAITING, col(EvidenceRow.standing).is_(True), col(LearnerKey.learner_id).in_(learners))
+    rows = rows.where(_WAITING, col(EvidenceRow.standing).is_(True), LearnerKey.learner_id == learner)
     rows = rows.order_by(col(EvidenceRow.id)).with_for_update(of=EvidenceRow)
     found = session.exec(rows.options(defer(StatementRow.raw))).all()  # type: ignore[arg-type]
-    return [(row, gathering.told(row, statement, learner)) for row, statement, learner in found]
+    return [(row, gathering.told(row, statement, learner)) for row, statement in found]
 
 
 def waits(session: Session, opening: Opening, row: EvidenceRow, learner: LearnerRow, counts: Counts) -> bool:

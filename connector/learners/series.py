@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from connector.learners import allotment, replacing
 from connector.learners.allotment import NONE, Part, Share
@@ -42,11 +41,14 @@ def settle(session: Session, opening: Opening, learners: Collection[int]) -> int
     return sum(_safely(session, opening, key) for key in keys)
 
 
-def has_room() -> ColumnElement[bool]:
-    """Of a learner, an award and its credit: the activity's maximum has changed, or something has left PARS since."""
-    left = col(Credit.state).in_(_GONE) & (col(Credit.wanted) == "absent") & (col(Credit.attempts) > 0)
-    left = left & (col(LearnerRow.fetched_at) < col(Credit.state_since))
-    return (col(Award.per) != "") & or_(col(LearnerRow.fetched_at).is_(None), left)
+def unshared(session: Session) -> set[int]:
+    """Learners whose activity has another maximum now, or of whom something has left PARS since they were looked at."""
+    repeated = select(Award.learner_id).where(Award.per != "")
+    repeated = repeated.join(LearnerRow, col(LearnerRow.id) == col(Award.learner_id))
+    gone = repeated.join(Credit, col(Credit.award_id) == col(Award.id))
+    gone = gone.where(col(Credit.state).in_(_GONE), Credit.wanted == "absent", Credit.attempts > 0)
+    gone = gone.where(col(LearnerRow.fetched_at) < col(Credit.state_since))
+    return {*session.exec(repeated.where(col(LearnerRow.fetched_at).is_(None))), *session.exec(gone)}
 
 
 def earlier(session: Session, credit: Credit) -> Credit | None:

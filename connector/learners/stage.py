@@ -42,7 +42,7 @@ def run(store: Store, config: Config) -> Counts:
     open awards for new completions."""
     counts = Counts()
     _follow(store, config, counts)  # first: a directory that is down must not keep a voided credit on its way
-    _listen(store, config, counts)
+    evidence.listen(store, config, ROOM, counts)
     decisions.carry_out(store, config, ROOM, counts)
     asked = directory.sources(config, store)
     stamps = [source.stamp() for source in asked]
@@ -52,31 +52,14 @@ def run(store: Store, config: Config) -> Counts:
             return counts
         _refresh(store, config, asked, learners, counts)
     _SEEN[store] = stamps
-    _meet(store, config, asked, counts)
     open_dates.fill(store, config, counts)
-    _correct(store, config, counts)
+    _meet(store, config, asked, counts)
+    _correct(store, config, asked, counts)
     after = 0
     while not store.stopping.is_set() and (waiting := _waiting(store, after)):
         _join(store, config, asked, waiting, counts)
         after = waiting[-1].id
     return counts
-
-
-def _listen(store: Store, config: Config, counts: Counts) -> None:
-    """New and voided evidence, as far as its actors are known; and what was waited for in vain."""
-    after = 0
-    while not store.stopping.is_set():
-        with store.reading() as session:
-            found = [row.id for row in evidence.due(session, after)]
-            overdue = evidence.overdue(session, datetime.now(UTC))
-        if not (found or overdue):
-            return
-        with store.writing() as session:
-            alone(session, ROOM)
-            opening = awards.Opening(config, datetime.now(UTC))
-            evidence.tell(session, opening, found, counts)
-            evidence.expire(session, opening, overdue, counts)
-        after = max([after, *found])
 
 
 def _meet(store: Store, config: Config, asked: Sequence[directory.Source], counts: Counts) -> None:
@@ -122,7 +105,7 @@ def _join(
         keys = sorted({ActorKey(row.actor_key) for row in waiting})
         changed = _remember_all(session, opening, keys, answers, relinked)
         joined = defaultdict[int, list[EvidenceRow]](list)
-        complete = evidence.look(session, opening, relinked, counts)
+        complete, _ = evidence.look(session, opening, relinked, counts)
         for row in [*_still_waiting(session, waiting), *complete]:
             _attach_safely(session, opening, row, changed, joined, counts)
         for award_id, rows in joined.items():  # once a batch: an LMS may tell one completion a thousand times
@@ -215,7 +198,9 @@ def _follow_safely(
 ) -> None:
     """What these completions change at the award that they joined; they leave it again if that makes us stumble."""
     with poison.contained(session, "learners", None, now=opening.now):
-        standing.follow(session, opening, session.get_one(Award, award_id))
+        award = session.get_one(Award, award_id)
+        corrections.earn_again(session, opening, award)
+        standing.follow(session, opening, award)
         return
     for row in rows:
         row.award_id = None
@@ -315,8 +300,8 @@ def _stale(store: Store, config: Config, now: datetime, *, said_more: bool) -> l
     with store.reading() as session:
         due = select(LearnerRow.id).join(Award, col(Award.learner_id) == col(LearnerRow.id))
         due = due.join(Credit, col(Credit.award_id) == col(Award.id))
-        due = due.where(or_(waits if said_more else waits & old, series.has_room()))
-        found = set(session.exec(due.distinct()))
+        due = due.where(waits if said_more else waits & old)
+        found = {*session.exec(due.distinct()), *series.unshared(session)}
         return sorted(found | evidence.who_wait(session, None if said_more else now - config.learners.refresh))
 
 
@@ -361,11 +346,14 @@ def _follow(store: Store, config: Config, counts: Counts) -> None:
             _mark(session, fallen_now, poison.CODE)
 
 
-def _correct(store: Store, config: Config, counts: Counts) -> None:
-    """Awards that evidence has left because a rule was corrected, each followed whole or not at all."""
+def _correct(store: Store, config: Config, asked: Sequence[directory.Source], counts: Counts) -> None:
+    """Awards that evidence has left because a rule was corrected, each followed whole or not at all. Their learners are
+    asked about first: who has nothing but confirmed credits was not for long, and a delete rests on his gates."""
     with store.reading() as session:
         left = corrections.waiting(session)
-    for award_id in left:
+    for learners in _batches(sorted(set(left.values()))):
+        _refresh(store, config, asked, learners, counts)
+    for award_id in sorted(left):
         if store.stopping.is_set():
             return
         with store.writing() as session:

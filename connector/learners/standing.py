@@ -128,6 +128,7 @@ def _tell_doubled(session: Session, award: Award, sent: Sequence[Credit], openin
         told = select(Event.id).where(Event.subject_id == str(credit.id), Event.subject == "credit")
         if session.exec(told.where(Event.code == DOUBLED)).first() is not None:
             continue
+        credit.attention = DOUBLED
         note(session, credit, "doubled", now=opening.now, code=DOUBLED, by="learners")
         log.warning(
             "credit.doubled",
@@ -236,7 +237,7 @@ def _bring_back(session: Session, opening: Opening, rows: Sequence[Credit], offe
         move(session, credit, State.HELD, now=opening.now, code=AGAIN, by="learners")
     else:
         note(session, credit, "wanted again", now=opening.now, code=AGAIN, by="learners")
-    let_go(session, credit)
+    let_go(session, credit, now=opening.now, by="learners")
     session.add(credit)
     return True
 

@@ -90,7 +90,7 @@ def _apart(ruleset: Ruleset, folder: Path) -> tuple[list[Case], list[Finding]]:
 
 def _unknown_rule(document: Document, loc: Loc, test: FolderTest, known: dict[str, ActiveRule]) -> Iterator[Finding]:
     if test.rule is not None and test.rule not in known:
-        hint = did_you_mean(test.rule, known) or "without `rule` the case is about the whole folder"
+        hint = did_you_mean(test.rule, known) or "without `rule` the test is about the whole folder"
         where = document.where((*loc, "rule"))
         yield document.finding("mapping.unknown_rule", where, f"there is no rule `{test.rule}`", hint)
 
@@ -119,7 +119,7 @@ def _only_one(name: str, found: Any) -> Any:
         found = found["statements"]
     if isinstance(found, list):
         if len(found) != 1:
-            raise UnreadableError(f"{name}: holds {len(found)} statements, and a case takes one")
+            raise UnreadableError(f"{name}: holds {len(found)} statements, and a test takes one")
         found = found[0]
     if not isinstance(found, dict):
         raise UnreadableError(f"{name}: holds no statement")

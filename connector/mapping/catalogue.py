@@ -19,7 +19,7 @@ from connector.mapping.rules import Catalogue, Rule, digest
 from connector.pars.point_columns import POINT_COLUMNS
 from connector.pars.vocabulary import BOARDS
 from connector.sheets import SheetRow, read_sheet
-from connector.sheets.rows import Columns
+from connector.sheets.rows import Columns, refused
 
 ACTIVITY, CREDITS = "activity_id", "credits"
 MOST_CREDITS: Final = Decimal(1000)
@@ -28,6 +28,8 @@ MOST_OPEN = 5
 
 _SPOILT = re.compile(r"[0-9]([.,][0-9]+)?[eE]\+?[0-9]+|#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!)")
 _ALMOST = 0.75
+_LINE = re.compile(r":([0-9]+)$")
+_ALL_KNOWN = re.compile(r"known columns: .*")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ class Sheet:
 def read(path: Path, columns: Iterable[str]) -> Sheet:
     """The sheet with these key columns. Raises ConfigError with every finding, by cell."""
     found = read_sheet(path, required=(*columns, ACTIVITY), optional=(CREDITS, *POINT_COLUMNS), strict=False)
+    if found.too_wide and not any(row.lettered for row in found.rows):
+        message = "the row has more cells than the header: a comma in a number makes two of it"
+        raise refused(path, found.too_wide[0], "config.sheet", message, "write numbers with a point, or in quotes")
     return Sheet(str(path), tuple(found.rows), tuple(filter(_looks_meant, found.ignored)))
 
 
@@ -203,4 +208,7 @@ def missing(path: str, error: ConfigError) -> list[Finding]:
     """A sheet that cannot be read, as findings."""
     if error.findings:
         return list(error.findings)
-    return [Finding(level="error", code=error.code, path=path, message=error.message, hint=error.hint)]
+    at = _LINE.search(error.where)
+    place = {"line": int(at[1]), "column": 1} if at else {}
+    hint = _ALL_KNOWN.sub(f"needed: {ACTIVITY} and the key's column; also read: {CREDITS}, ABIM, ...", error.hint)
+    return [Finding(level="error", code=error.code, path=path, message=error.message, hint=hint, **place)]

@@ -232,8 +232,7 @@ def _compile(
     for document, file in files:
         findings.extend(_unknown_providers(document, file, defaults))
         findings.extend(() if defaults.moodle else _nobody_to_ask(document, file))
-        findings.extend(_only_sessions(document, file) if defaults.sessions else ())
-    findings.extend(check(placed, sheets or {}))
+    findings.extend(check(placed, sheets or {}, sessions=defaults.sessions))
     texts = {Path(document.name).name: document.text for document, _ in files}
     texts |= {name: sheet.text for name, sheet in found.sheets.items()}
     return Ruleset(rules, texts, defaults), list(dict.fromkeys(findings))  # two rules may name one sheet
@@ -264,13 +263,3 @@ def _nobody_to_ask(document: Document, file: MappingFile) -> Iterable[Finding]:
             where = document.where(("rules", place, "completed_on"), key=True)
             hint = "write `moodle: {site: ..., token: ...}` below the source"
             yield document.finding("config.no_moodle", where, message, hint, "warning")
-
-
-def _only_sessions(document: Document, file: MappingFile) -> Iterable[Finding]:
-    """A warning: a completion that is sent again has another session, and is another award."""
-    for place, rule in enumerate(file.rules):
-        if rule.per == "registration":
-            message = f"the rule `{rule.name}` counts registrations, and every source's are sessions of the server"
-            where = document.where(("rules", place, "per"), key=True)
-            hint = "write `per: activity`, `date` or `session`"
-            yield document.finding("mapping.per_session", where, message, hint, "warning")

@@ -16,7 +16,7 @@ INVENTED_UUID: Final = "00000000-0000-4000-8000-000000000001"
 _PEOPLE: Final = frozenset({"actor", "contextAgents", "contextGroups", "instructor", "team"})
 _AGENT: Final = ("mbox", "mbox_sha1sum", "openid", "account", "member")
 _PLAIN: Final = frozenset({"homePage", "objectType", "relevantTypes"})
-_MAIL = re.compile(r"[\w.+'-]+(?:@|%(?:25)*40)[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
+_MAIL = re.compile(r"(?<![\w.+'-])[\w.+'-]+(?:@|%(?:25)*40)[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 _SHORT = 6  # letters: a shorter word is looked for as a whole only, so that "ann" does not stop "planning"
 _LEAST = 3  # letters of a part of a name: shorter ones are words of every language
 _BEFORE, _AFTER = r"(?:(?<![^\W_])|(?<=%[0-9A-Fa-f]{2}))", r"(?![^\W_])"
@@ -49,9 +49,10 @@ class Mask:
         return spoken + _MAIL.sub(self._mailbox, rest)
 
     def _mailbox(self, found: re.Match[str]) -> str:
-        if found[0].lower().endswith("@example.org"):
+        invented = {one for one in self._invented.values() if "@" in one}
+        if found[0] in invented:
             return found[0]
-        number = len({one for one in self._invented.values() if "@" in one}) + 1
+        number = len(invented) + 1
         return self._invented.setdefault(found[0].lower(), f"person-{number}@example.org")
 
     def value(self, found: Any) -> Any:

@@ -19,8 +19,9 @@ from connector.store.views import as_statement
 Columns = dict[str, Any]
 
 
-def outcomes_of(row: StatementRow, rules: Ruleset, *, standing: bool) -> list[Columns]:
-    """An outcome for each rule that could care and each learner whom the statement is said of.
+def outcomes_of(row: StatementRow, rules: Ruleset, *, standing: bool, noting: bool = True) -> list[Columns]:
+    """An outcome for each rule that could care and each learner whom the statement is said of; `noting`: with tincan's
+    doubts, which take as long as all the rest.
 
     Whatever `evaluate` raises passes: the caller knows whether the statement has an outcome already.
     """
@@ -31,6 +32,8 @@ def outcomes_of(row: StatementRow, rules: Ruleset, *, standing: bool) -> list[Co
         return problem
     judged = evaluate(rules, as_statement(row), orjson.loads(row.raw or b"null"))
     kept = [_columns(row, one.rule, one.rule_hash, one.outcome, standing=standing) for one in judged]
+    doubt = _doubt(row) if noting and any(one["outcome"] == "completion" for one in kept) else None
+    kept = [one | {"problem": doubt} if one["outcome"] == "completion" else one for one in kept]
     return problem + [one | {"actor_key": key} for one in kept for key in row.members or [row.actor_key]]
 
 
@@ -58,13 +61,17 @@ def _unread(row: StatementRow, *, standing: bool) -> list[Columns]:
     return [_columns(row, "", "", Problem.model_validate(row.problem), standing=standing)]
 
 
+def _doubt(row: StatementRow) -> Columns | None:
+    """tincan reads again what will be reported; it notes, it stops nothing."""
+    doubt = typed(row.raw or b"")
+    return doubt.model_dump(mode="json") if isinstance(doubt, Problem) else None
+
+
 def _columns(row: StatementRow, rule: str, rule_hash: str, outcome: Outcome, *, standing: bool) -> Columns:
     columns: Columns = {"statement_pk": row.id, "actor_key": row.actor_key, "rule": rule, "rule_hash": rule_hash}
     columns |= {"standing": standing, "reason": "", "completion": None, "problem": None, "next_at": None}
     match outcome:
         case Completion():
-            doubt = typed(row.raw or b"")  # tincan reads again what will be reported; it notes, it stops nothing
-            columns["problem"] = doubt.model_dump(mode="json") if isinstance(doubt, Problem) else None
             columns["next_at"] = datetime.now(UTC) if outcome.completed_on is None else None
             return columns | {"outcome": "completion", "completion": outcome.model_dump(mode="json")}
         case Evidence():

@@ -32,7 +32,7 @@ from connector.yamlfile import Document
 
 USUAL = "recorded.test.yaml"
 _HEADER = """\
-# Cases written by `pars-connector test --record` from statements of the LRS; the learner in each of them is invented.
+# Tests written by `pars-connector test --record` from statements of the LRS; the learner in each of them is invented.
 version: 1
 tests:
 """
@@ -59,10 +59,10 @@ def record(store: Store, folder: Path, defaults: Defaults, statement_id: str, ru
         statement, document = _stored(session, statement_id)
     judged = evaluate(ruleset, statement, document)
     one = _chosen(judged, about)
-    readers = [about] if about else [active for active in ruleset.rules if active.rule.name == one.rule]
-    readers = readers or ruleset.candidates(statement.verb, statement.object_id)
+    readers = [about] if about else ruleset.candidates(statement.verb, statement.object_id)
+    readers = sorted(readers, key=lambda active: active.rule.name != one.rule)
     if is_agent(document.get("object")) and any(line.asks("object") for by in readers for line in by.rule.when):
-        raise _refused("the statement is about a person: its object cannot be invented", "write the case by hand")
+        raise _refused("the statement is about a person: its object cannot be invented", "write the test by hand")
     shared = scrubbed(document, readers)
     again = _chosen(evaluate(ruleset, rule_tests.as_statement(shared), shared), about)
     if not _same(one.outcome, again.outcome):
@@ -111,7 +111,7 @@ def _stored(session: Session, statement_id: str) -> tuple[Statement, dict[str, A
 def _chosen(judged: Sequence[Judged], about: ActiveRule | None) -> Judged:
     one = chosen(judged, about)
     if isinstance(one, str):
-        raise _refused(one.partition("; ")[0], "say which one with --rule")
+        raise _refused(one, "say which one with --rule")
     return one
 
 
@@ -148,7 +148,7 @@ def _write(ruleset: Ruleset, path: Path, about: ActiveRule | None, shared: dict[
     old = yamlfile.validate(before, CaseFile, MappingError).tests if before else ()
     name = _name(outcome, about, len(old) + 1)
     rule = [f"rule: {_scalar(about.rule.name)}"] if about else []
-    item = [f"name: {_scalar(name)}", *rule, "statement:", *_block(shared), f"expect: {_flow(_expected(outcome))}"]
+    item = [f"name: {_scalar(name)}", *rule, "statement:", *_block(shared), f"expect: {in_yaml(_expected(outcome))}"]
     indent = _indent(before) if before else 2
     lines = [f"{' ' * indent}{'  ' if number else '- '}{line}\n" for number, line in enumerate(item)]
     text = before.text if before else _HEADER
@@ -173,8 +173,8 @@ def _indent(before: Document) -> int:
     line, column = before.where(("tests", 0))
     dashes = before.text.splitlines()[line - 1][: column - 1]
     if not re.fullmatch(r" *- +", dashes) or list(before.value)[-1] != "tests":
-        hint = "write `tests:` as its last key, each case below a dash; or name another file with --into"
-        raise _refused(f"{before.name}: a case cannot be added at the end of this file", hint)
+        hint = "write `tests:` as its last key, each test below a dash; or name another file with --into"
+        raise _refused(f"{before.name}: a test cannot be added at the end of this file", hint)
     return dashes.index("-")
 
 
@@ -184,11 +184,11 @@ def _passing(ruleset: Ruleset, path: Path, text: str, about: ActiveRule | None, 
         document = yamlfile.read_text(str(path), text)
         tests = yamlfile.validate(document, CaseFile, MappingError).tests
     except ConfigError as error:
-        raise _refused(f"the case cannot be written as YAML: {error.message}", "write it by hand") from None
+        raise _refused(f"the test cannot be written as YAML: {error.message}", "write it by hand") from None
     case = Case(document, ("tests", number), about, tests[number])
     result = rule_tests.try_one(ruleset, case).result
     if not result.passed or len(text.encode()) > yamlfile.MAX_BYTES:
-        raise _refused(f"the case would not pass: {result.message or 'its file is over 1 MiB'}", "write it by hand")
+        raise _refused(f"the test would not pass: {result.message or 'its file is over 1 MiB'}", "write it by hand")
     return case
 
 
@@ -210,14 +210,15 @@ def _expected(outcome: Outcome) -> Any:
 
 def _block(statement: dict[str, Any]) -> Iterator[str]:
     """One line for each key of the statement."""
-    return (f"  {_scalar(key)}: {_flow(value)}" for key, value in statement.items())
+    return (f"  {_scalar(key)}: {in_yaml(value)}" for key, value in statement.items())
 
 
-def _flow(value: Any) -> str:
+def in_yaml(value: Any) -> str:
+    """The value on one line, read again as the same value; numbers up to 18 decimals, more is not read."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_scalar(key)}: {_flow(below)}" for key, below in value.items()) + "}"
+        return "{" + ", ".join(f"{_scalar(key)}: {in_yaml(below)}" for key, below in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(in_yaml, value)) + "]"
     return _scalar(value)
 
 
@@ -226,7 +227,9 @@ def _scalar(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int | float | Decimal):
-        return format(Decimal(str(value)), "f")
+        exact = Decimal(str(value))
+        written = format(exact, "f")
+        return format(round(exact, 18), "f") if len(written.partition(".")[2]) > 18 else written
     if _WORD.fullmatch(value) and value.lower() not in ("true", "false", "null", "yes", "no", "on", "off", "y", "n"):
         return str(value)
     signs = (f"\\{one}" if one in '"\\' else one if one.isprintable() else f"\\U{ord(one):08x}" for one in value)

@@ -115,7 +115,7 @@ def stored(version: str, texts: Mapping[str, str], defaults: Defaults) -> Rulese
     return _from_texts(version, tuple(texts.items()), _frozen(defaults))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _load(files: OnDisk, settings: Settings) -> Loaded:
     try:
         return Loaded(load(files.folder, Defaults(dict(settings[0]), dict(settings[1]), *settings[2:])))

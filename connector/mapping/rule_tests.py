@@ -115,7 +115,7 @@ def judge(ruleset: Ruleset, about: ActiveRule | None, statements: Sequence[Any])
     first, *others = statements
     one = chosen(evaluate(ruleset, as_statement(first), first), about)
     if isinstance(one, str):
-        return one
+        return f"{one}; say which one with `rule`"
     if isinstance(one.outcome, Completion) and one.outcome.needs:
         return Verdict(one.outcome, tuple(_missing(ruleset, one.outcome, first, others)))
     return Verdict(one.outcome)
@@ -133,7 +133,7 @@ def chosen(judged: Sequence[Judged], about: ActiveRule | None) -> Judged | str:
     codes = {one.outcome.code if isinstance(one.outcome, Problem) else one.rule for one in taking}
     if len(codes) > 1:
         listed = ", ".join(f"`{one.rule}` ({Verdict(one.outcome)})" for one in taking)
-        return f"several rules take it: {listed}; say which one with `rule`"
+        return f"several rules take it: {listed}"
     evidence = [one for one in judged if isinstance(one.outcome, Evidence)]
     return (*taking, *evidence, _unasked("no rule takes it"))[0]
 
@@ -159,7 +159,7 @@ def _met(ruleset: Ruleset, document: Any) -> set[str]:
 
 def _unmet(need: Need, at: datetime | None, moments_: Sequence[datetime | None]) -> str:
     if not moments_:
-        return "is met by no statement of this case"
+        return "is met by no statement of this test"
     apart = [abs(moment - at) for moment in moments_ if moment and at]
     if not apart:
         return "has no time that can be compared"

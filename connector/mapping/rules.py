@@ -75,6 +75,13 @@ def _sheet_name(name: str) -> str:
     return name
 
 
+def _column(name: str) -> str:
+    """Sheets tell columns by their letters and digits alone."""
+    if not any(mark.isalnum() for mark in name):
+        raise fault("config.sheet_column", "is no name of a column", "write it as it stands in the sheet's header")
+    return name
+
+
 def _each_once(credits_: tuple[Credit, ...]) -> tuple[Credit, ...]:
     names = [name for credit in credits_ for name in credit.certifications]
     if len(names) > len(set(names)):
@@ -135,7 +142,7 @@ class Catalogue(Frozen):
 
     from_: Annotated[str, Field(min_length=1, max_length=300, alias="from"), AfterValidator(_sheet_name)]
     key: Path = Field(default_factory=lambda: read_path("object.id"))
-    column: Annotated[str, Field(min_length=1, max_length=100)] = "object_id"
+    column: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_column)] = "object_id"
 
 
 class Rule(Frozen):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from connector.mapping.conditions import Condition
@@ -19,6 +19,8 @@ from connector.mapping.rules import Rule
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.,]{1,25} ?([Zz]|[+-][0-9:]{2,5})?")
 _DURATION = re.compile(r"P[0-9YMWDTHS.,]{1,40}")
+_FLAG = re.compile(r"(?i)true|false|yes|no|[01]")
+_NUMBER = re.compile(r"-?[0-9]{1,5}([.,][0-9]{1,5})?")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 _SCORES: Final = ("scaled", "raw", "min", "max")
 _ACTIVITIES: Final = ("parent", "grouping", "category", "other")
@@ -57,11 +59,19 @@ def scrubbed(document: dict[str, Any], rules: Sequence[ActiveRule]) -> dict[str,
         "timestamp": _time(document.get("timestamp"), mask),
     }
     kept = {key: value for key, value in kept.items() if value not in (None, {}) or key in document}
-    for query in dict.fromkeys(query for active in rules for query in _queries(active)):
+    for steps in _read(query for active in rules for query in _queries(active)):
+        kept = _copied(document, kept, steps, lambda found, _: _leaf(found, mask))
+    for steps in _read(query for active in rules for query in _asked_only(active.rule)):
+        kept = _copied(document, kept, steps, _standing_in)
+    return kept
+
+
+def _read(queries: Iterable[Query]) -> Iterator[tuple[str | int, ...]]:
+    """Their chains of keys, without those that lead to people."""
+    for query in dict.fromkeys(queries):
         for steps in query.chains if not query.is_personal else ():
             if steps[0] in _READABLE and not _NEVER & set(steps) and steps[:2] != ("object", "name"):
-                kept = _copied(document, kept, steps, mask)
-    return kept
+                yield steps
 
 
 def _spoken(document: dict[str, Any], rules: Sequence[ActiveRule]) -> Iterator[str]:
@@ -127,11 +137,11 @@ def _name(name: Any, mask: Mask) -> Any:
 def _result(result: Any, mask: Mask) -> dict[str, Any] | None:
     if not isinstance(result, dict):
         return None
-    kept = {key: mask.value(result[key]) for key in ("success", "completion") if key in result}
-    if "duration" in result:
-        kept["duration"] = _of_form(_DURATION, result["duration"], mask)
-    if isinstance(result.get("score"), dict):
-        kept["score"] = {key: mask.value(result["score"][key]) for key in _SCORES if key in result["score"]}
+    forms = {"success": _FLAG, "completion": _FLAG, "duration": _DURATION}
+    kept = {key: _of_form(form, result[key], mask) for key, form in forms.items() if key in result}
+    score = result.get("score")
+    if isinstance(score, dict):
+        kept["score"] = {key: _of_form(_NUMBER, score[key], mask) for key in _SCORES if key in score}
     return kept
 
 
@@ -172,9 +182,9 @@ def _of_form(form: re.Pattern[str], found: Any, mask: Mask) -> Any:
 
 
 def _queries(active: ActiveRule) -> Iterator[Query]:
-    """Every path that the rule may look at."""
+    """Every path whose value counts for the rule."""
     rule = active.rule
-    yield from (condition.path for condition in conditions_of(rule) if condition.path)
+    yield from (condition.path for condition in conditions_of(rule) if condition.path and condition.exists is None)
     yield rule.completed_on.path
     if rule.catalogue:
         yield rule.catalogue.key
@@ -184,15 +194,20 @@ def _queries(active: ActiveRule) -> Iterator[Query]:
     yield from (answer.path for answer in answers if isinstance(answer, Read))
 
 
+def _asked_only(rule: Rule) -> Iterator[Query]:
+    """Paths of which the rule asks only whether something is there."""
+    yield from (condition.path for condition in conditions_of(rule) if condition.path and condition.exists is not None)
+
+
 def _amounts(credit: Credit) -> Iterator[Query]:
     amounts = [credit.amount, *(() if isinstance(credit, CmeCredit) else credit.of_which.values())]
     yield from (amount.path for amount in amounts if isinstance(amount, Computed))
 
 
-def _copied(source: Any, kept: Any, steps: Sequence[str | int], mask: Mask) -> Any:
-    """`kept` with what `source` has at these steps; unchanged where it has nothing there."""
+def _copied(source: Any, kept: Any, steps: Sequence[str | int], leaf: Callable[[Any, Any], Any]) -> Any:
+    """`kept` with what `leaf` makes of the value that `source` has at these steps; unchanged where it has none."""
     if not steps:
-        return kept if isinstance(kept, dict | list) else _leaf(source, mask)
+        return kept if isinstance(kept, dict | list) else leaf(source, kept)
     step, rest = steps[0], steps[1:]
     if isinstance(step, int):
         items = [source] if isinstance(source, dict) else source
@@ -200,14 +215,21 @@ def _copied(source: Any, kept: Any, steps: Sequence[str | int], mask: Mask) -> A
             return kept
         same = kept if isinstance(kept, list) else [kept] if kept else []
         listed = [same[place] if place < len(same) else {} for place in range(len(items))]
-        listed[step] = _copied(items[step], listed[step], rest, mask)
+        listed[step] = _copied(items[step], listed[step], rest, leaf)
         return listed
     if not isinstance(source, dict) or step not in source:
         return kept
     block = kept if isinstance(kept, dict) else {}
-    below = _copied(source[step], block.get(step), rest, mask)
+    below = _copied(source[step], block.get(step), rest, leaf)
     return block | {step: below} if below is not None or source[step] is None else kept
 
 
 def _leaf(found: Any, mask: Mask) -> Any:
     return found if isinstance(found, str) and _TIME.fullmatch(found) else mask.value(found)
+
+
+def _standing_in(found: Any, kept: Any) -> Any:
+    """Something of the same kind, where nothing was kept."""
+    if kept is not None or found is None or isinstance(found, bool):
+        return found if kept is None else kept
+    return "another text" if isinstance(found, str) else 1 if isinstance(found, int | float) else type(found)()

@@ -28,6 +28,8 @@ def read_sheet(
     `aliases` are other names of columns, in lower case with `_` between words. Without `strict` unknown columns are
     listed in place of refused. `sheet` names a sheet of a workbook; else the first visible one with the header counts.
     """
+    if _is_no_file(path):
+        raise refused(path, 0, "config.sheet", "the sheet cannot be read: it is no file")
     columns = Columns(tuple(required), tuple(optional), aliases or {}, strict, HEADER_WITHIN)
     ending = path.suffix.lower()
     if ending == ".xlsx":
@@ -36,3 +38,11 @@ def read_sheet(
         return delimited.read(path, columns)
     hint = "save it as .xlsx or as CSV UTF-8"
     raise refused(path, 0, "config.sheet", f"a file that ends in {ending or 'nothing'} is not read", hint)
+
+
+def _is_no_file(path: Path) -> bool:
+    """A pipe would be waited for; why anything else cannot be read is said when it is read."""
+    try:
+        return path.exists() and not path.is_file()
+    except OSError:
+        return False

@@ -46,10 +46,11 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The rows below the header, and the header's names that nobody asked for."""
+    """The rows below the header, the header's names that nobody asked for, and the lines with cells beyond it."""
 
     rows: list[SheetRow]
     ignored: tuple[str, ...] = ()
+    too_wide: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,11 +108,18 @@ def table(path: Path, lines: Iterator[Line], columns: Columns, *, lettered: bool
     at = columns.header_among(first)
     top = first[columns.nearest(first) if at is None else at]
     _check_header(path, top, columns)
-    below = chain(first[first.index(top) + 1 :], lines)
-    rows, findings = _below(path, top, below, columns, lettered=lettered)
+    below, too_wide = chain(first[first.index(top) + 1 :], lines), list[int]()
+    rows, findings = _below(path, top, _noting(below, len(top.cells), too_wide), columns, lettered=lettered)
     refuse_all(findings)
     header = [cell.strip() for cell in top.cells if cell.strip()]
-    return Sheet(rows, tuple(cell for cell in header if columns.name(cell) not in columns.known))
+    return Sheet(rows, tuple(cell for cell in header if columns.name(cell) not in columns.known), tuple(too_wide))
+
+
+def _noting(lines: Iterable[Line], width: int, too_wide: list[int]) -> Iterator[Line]:
+    for line in lines:
+        if any(cell.strip() for cell in line.cells[width:]):
+            too_wide.append(line.number)
+        yield line
 
 
 def refuse_all(findings: Sequence[Finding]) -> None:

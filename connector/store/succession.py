@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlmodel import Session, col, select
 
+from connector.store import attention
 from connector.store.states import State
 from connector.store.tables import Credit
 
 PREDECESSOR = "credit.predecessor"
+REPLACEMENT_HELD = "credit.replacement_held"
 
 
 def is_gone(old: Credit) -> bool:
@@ -26,8 +30,9 @@ def successor_of(session: Session, old: Credit) -> Credit | None:
     return next((row for row in found if row.state != State.CLOSED), found[0] if found else None)
 
 
-def let_go(session: Session, old: Credit) -> None:
+def let_go(session: Session, old: Credit, *, now: datetime, by: str) -> None:
     """The old one stays after all: what was to replace it stands beside it, and waits for nothing."""
+    attention.clear(session, old, REPLACEMENT_HELD, now=now, by=by)
     for row in session.exec(select(Credit).where(Credit.supersedes == old.id, Credit.wanted == "present")).all():
         row.supersedes = None
         if row.state == State.HELD:

@@ -16,11 +16,10 @@ from connector.store import attention, releases
 from connector.store.moves import note
 from connector.store.people import newest_consent, no_consent
 from connector.store.states import State
-from connector.store.succession import PREDECESSOR, successor_of
+from connector.store.succession import PREDECESSOR, REPLACEMENT_HELD, successor_of
 from connector.store.tables import Award, Credit, Event, LearnerRow
 
-HELD = "credit.replacement_held"
-LATE = "correction.late"
+LATE = "credit.correction_late"
 SAME_AWARD = "award.same"
 LATE_AFTER = timedelta(days=1)
 _NOT_IN = (State.HELD, State.READY, State.SENDING, State.IN_DOUBT, State.REFUSED, State.UNMATCHED)
@@ -66,11 +65,11 @@ def _last(session: Session, config: Config, new: Credit, now: datetime) -> list[
 def call_person(session: Session, old: Credit, found: Obstacle, now: datetime) -> None:
     if found.code:
         hint = f"credit {found.successor}, which is to replace it, waits: {found.code}; the old one stays until then"
-        attention.call(session, old, HELD, now=now, hint=hint, by="submission")
+        attention.call(session, old, REPLACEMENT_HELD, now=now, hint=hint, by="submission")
 
 
 def sets_out(session: Session, old: Credit, now: datetime) -> None:
-    attention.clear(session, old, HELD, now=now, by="submission")
+    attention.clear(session, old, REPLACEMENT_HELD, now=now, by="submission")
 
 
 def watch(session: Session, provider_id: str, now: datetime) -> None:
@@ -97,7 +96,6 @@ def _say(session: Session, credit: Credit, now: datetime) -> None:
         return
     note(session, credit, "correction late", now=now, code=credit.reason, by="submission")
     log.warning(
-        "correction.late", credit=credit.id, supersedes=credit.supersedes, provider=credit.provider_id,
-        state=str(credit.state), code=credit.reason, who=str(Actor.COORDINATOR),
-        command=f"pars-connector explain {credit.id}",
+        "correction.late", credit=credit.id, provider=credit.provider_id, code=credit.reason, hint=hint,
+        who=str(Actor.COORDINATOR), command=f"pars-connector explain {credit.id}",
     )  # fmt: skip

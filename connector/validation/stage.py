@@ -16,6 +16,7 @@ from connector.store.moves import move
 from connector.store.people import as_learner
 from connector.store.session import Store
 from connector.store.states import LIVE, State
+from connector.store.succession import PREDECESSOR
 from connector.store.tables import ActivityRow, Award, Credit, LearnerRow
 from connector.store.unmatched import arose, solved
 from connector.store.views import as_record_credit
@@ -81,11 +82,13 @@ def _judge(
             solved(session, credit, award, now=now)
     held = [problem for problem in problems if stops(problem, config.validation)]
     credit.problems = [problem.model_dump(mode="json") for problem in problems]
+    chosen = _identifier(config, credit, learner)
     if held:
+        if held[0].code == PREDECESSOR:  # its document is tried before the old one's delete leaves
+            _name_identifier(credit, chosen)
         _hold(session, credit, award, held, _again(session, config, award, now), now)
         counts["held"] += 1
         return
-    chosen = _identifier(config, credit, learner)
     _name_identifier(credit, chosen)
     move(session, credit, State.READY, now=now, by="validation")
     people.remember(people.thing(award, credit, chosen), award.learner_id, reported)

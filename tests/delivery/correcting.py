@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -27,9 +27,7 @@ def offers(cme: str = "1.50", moc: str = "") -> tuple[CreditOffer, ...]:
         name, kind = "ABIM/Medical Knowledge", "Medical Knowledge"
         total = Decimal(moc)
         found += [
-            CreditOffer(
-                kind="moc", certification=name, board="ABIM", credit_type=kind, amount=total, board_total=total
-            )
+            CreditOffer(kind="moc", certification=name, board="ABIM", credit_type=kind, amount=total, board_total=total)
         ]
     return tuple(found)
 
@@ -54,6 +52,10 @@ class Course:
     delivery: Delivery
     last: int = 0
 
+    def __post_init__(self) -> None:
+        learning = self.delivery.config.learners.model_copy(update={"refresh": timedelta(days=1)})
+        self.delivery.set(learners=learning)
+
     def tell(self, person: str = "aoneill", **changes: Any) -> int:
         """A statement arrived and was mapped; its evidence's number."""
         self.last += 1
@@ -67,7 +69,9 @@ class Course:
             row.timestamp = row.received_at = now
             session.add(row)
             session.flush()
-            evidence = EvidenceRow(statement_pk=row.id, actor_key=key, rule="course", rule_hash="1", outcome="completion")
+            evidence = EvidenceRow(
+                statement_pk=row.id, actor_key=key, rule="course", rule_hash="1", outcome="completion"
+            )
             evidence.completion = completion(**changes).model_dump(mode="json")
             session.add(evidence)
             session.flush()
@@ -120,13 +124,21 @@ class Course:
 
     def held(self) -> list[tuple[str, str, str, str]]:
         """What PARS holds: activity, date, certification, amount."""
-        live = [one for one in self.delivery.sandbox.pars.ledger()["credits"] if one["state"] in ("Pending", "Accepted")]
-        names = ("activity_id", "completed_on", "certification", "amount")
-        return sorted(tuple(str(one[name]) for name in names) for one in live)  # type: ignore[misc]  # four of them
+        live = [
+            one for one in self.delivery.sandbox.pars.ledger()["credits"] if one["state"] in ("Pending", "Accepted")
+        ]
+        return sorted((one["activity"], one["completed"], one["certification"], one["amount"]) for one in live)
 
     def live_twice(self) -> bool:
         live = [(one.award_id, one.certification) for one in self.rows() if one.state in LIVE]
         return len(set(live)) < len(live)
 
 
-__all__ = ["AMA", "HYPERTENSION", "MARCH_10", "STEWARDSHIP", "Course", "completion", "offers"]
+def consent(course: Course, said: str) -> None:
+    """Of everybody, in the learner sheet."""
+    sheet = course.delivery.folder / "learners.csv"
+    other = "yes" if said == "no" else "no"
+    sheet.write_text(sheet.read_text(encoding="utf-8").replace(f",{other},", f",{said},"), encoding="utf-8")
+
+
+__all__ = ["AMA", "HYPERTENSION", "MARCH_10", "STEWARDSHIP", "Course", "completion", "consent", "offers"]

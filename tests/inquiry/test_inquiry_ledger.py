@@ -11,6 +11,10 @@ from tests.learners.middle import ANNA, BORIS, MOC, RULE, SITE, Middle, account,
 PLANTED = {
     "statements nobody can read": "DELETE FROM evidence WHERE rule = ''",
     "completions waiting for an award": "UPDATE evidence SET completion = NULL WHERE outcome = 'completion'",
+    "completions waiting for evidence": "UPDATE evidence SET award_id = NULL, reason = 'evidence.missing' "
+    "WHERE standing AND outcome = 'completion'",
+    "completions whose evidence did not come in time": "UPDATE evidence SET award_id = NULL, "
+    "reason = 'evidence.expired', next_at = '2026-01-01 00:00:00' WHERE standing AND outcome = 'completion'",
     "outcomes voided": "UPDATE evidence SET standing = 1",
     "voids followed by an award": "UPDATE evidence SET reason = 'connector.unexpected' WHERE NOT standing",
     "completions in awards": "UPDATE award SET learner_id = learner_id % 3 + 1",

@@ -111,7 +111,7 @@ def series(draw: st.DrawFn) -> list[Part]:
     return parts
 
 
-@settings(derandomize=True, deadline=None, max_examples=200, database=None)
+@settings(derandomize=True, deadline=None, max_examples=60, database=None)
 @given(series(), st.none() | st.integers(0, 16).map(lambda steps: Decimal(steps) / 4), st.randoms())
 def test_never_above_the_maximum_and_never_by_arrival(parts: list[Part], most: Decimal | None, chance: object) -> None:
     shares = allot(parts, most)
@@ -142,7 +142,7 @@ def test_never_above_the_maximum_and_never_by_arrival(parts: list[Part], most: D
     assert not any(shares[one.number].amount for one in after), "nobody later gets what an earlier one lacks"
 
 
-@settings(derandomize=True, deadline=None, max_examples=100, database=None)
+@settings(derandomize=True, deadline=None, max_examples=30, database=None)
 @given(series())
 def test_a_board_that_takes_one_a_date_gets_no_second_unsent_one(parts: list[Part]) -> None:
     shares = allot(parts, None)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlalchemy import event
+from sqlmodel import col, select
 from structlog.testing import capture_logs
 
 from connector.inquiry import ledger
-from connector.learners import evidence, gathering
-from connector.records import Counts
+from connector.learners import standing
 from connector.store.states import State
-from connector.store.tables import EvidenceRow, LearnerRow
-from tests.learners.middle import ANNA, BORIS, SITE, Middle, account, laid_out, reopened, statement, voiding
+from connector.store.tables import LearnerRow
+from tests.learners.middle import ANNA, BORIS, SITE, Middle, account, reopened, statement, voiding
 
 FORM = f"{SITE}/mod/feedback/view.php?id=7"
 SUBMITTED = "http://activitystrea.ms/schema/1.0/submit"
@@ -69,6 +68,11 @@ def seen(place: Middle) -> list[tuple[str, str, str, str]]:
 
 READY = ("ready", "present", "", "")
 DESK = ("confirmed", "present", "", "statement.undone")
+
+
+def _learners(place: Middle) -> list[LearnerRow]:
+    with place.session() as session:
+        return list(session.exec(select(LearnerRow).order_by(col(LearnerRow.id))))
 
 
 def whole(place: Middle) -> bool:
@@ -213,12 +217,10 @@ def test_a_sent_credit_whose_only_evidence_is_voided_is_withdrawn(place: Middle)
 
 def test_a_sent_credit_whose_evidence_is_somebody_elses_by_now_goes_to_the_desk(place: Middle) -> None:
     place.post(statement(1), form(2, actor=account("3"))).run()
-    place.send()
-    place.sheet(MAIL_ONLY, BORIS | {"account": "3", "username": ""}).run(later=timedelta(days=2))
-    with place.session() as session:  # the daemon asks about him for another reason, or `link` did it
-        session.get_one(LearnerRow, 1).fetched_at = None
-    place.post(again(5, 12), form(6, actor=account("3"))).run()
-    assert seen(place) == [("confirmed", "present", "", "evidence.missing")]
+    place.send().sheet(MAIL_ONLY, BORIS | {"account": "3", "username": ""})
+    place.post(again(5, 12, actor=account("3"))).run()
+    assert [row.family_name for row in _learners(place)] == ["Quixley", "Vantongeren"]
+    assert seen(place)[0] == ("confirmed", "present", "", "evidence.missing")
 
 
 @pytest.mark.parametrize("first", ["completion", "undo"])
@@ -290,14 +292,36 @@ def test_what_turns_out_not_to_be_at_pars_is_not_sent_any_more(place: Middle) ->
     assert seen(place) == [("ready", "absent", "statement.undone", "")]
 
 
-def test_thousands_that_wait_or_have_expired_are_not_looked_at_each_turn(place: Middle) -> None:
-    plans = []
-    with place.store.reading() as session:
-        for query in (evidence.due, evidence.overdue):
-            query(session, 0 if query is evidence.due else place.clock)
-        for sql in (
-            "SELECT id FROM evidence INDEXED BY ix_evidence_open WHERE " + gathering.OPEN,
-            "SELECT id FROM evidence INDEXED BY ix_evidence_waiting WHERE " + gathering.WAITING,
-        ):
-            plans.append(str(session.connection().exec_driver_sql("EXPLAIN QUERY PLAN " + sql).all()))
-    assert all("USING" in plan for plan in plans)
+def test_evidence_that_makes_us_stumble_is_looked_at_again_after_a_pause(
+    place: Middle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.post(statement(1), form(2)).run()
+    place.send()
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        broken.setattr(standing, "_fall", lambda *_args: {}["x"])
+        place.post(voiding(3, 2)).run()
+        place.run(later=timedelta(minutes=5))
+    assert [line["event"] for line in logs].count("stage.poisoned") == 1
+    assert seen(place) == [("confirmed", "present", "", "")]
+    place.run(later=timedelta(hours=1))
+    assert seen(place) == [("confirmed", "absent", "statement.voided", "")]
+
+
+def test_a_turn_asks_indexes_and_not_everything_that_waits_or_has_expired(place: Middle) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def keep(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> None:
+        if "FROM evidence" in sql and sql.startswith("SELECT"):
+            asked.append((sql, values))
+
+    place.post(statement(1), form(2), statement(3, actor=account("4"))).run()
+    event.listen(place.store.engine, "before_cursor_execute", keep)
+    place.post(form(4, actor=account("99"))).run(later=timedelta(hours=2))
+    event.remove(place.store.engine, "before_cursor_execute", keep)
+    with place.store.engine.connect() as connection:
+        plans = {sql: str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", v).all()) for sql, v in asked}
+    assert len(plans) > 5
+    full = [sql for sql, plan in plans.items() if re.search(r"SCAN evidence(?! USING)", plan)]
+    assert full == []
+    open_or_due = [plan for sql, plan in plans.items() if "evidence.missing" in sql or "next_at" in sql]
+    assert all("ix_evidence" in plan or "PRIMARY KEY" in plan for plan in open_or_due)

@@ -197,6 +197,38 @@ def test_the_earliest_of_a_date_carries_the_sum_and_cme_is_not_summed(dated: Mid
     assert whole(dated)
 
 
+def reported(place: Middle) -> list[tuple[str, str, str, str]]:
+    """What each session reports, whatever the numbers of its rows."""
+    days = {award.id: award.per for award in place.awards()}
+    with place.credits() as rows:
+        return sorted((days[row.award_id], row.kind, str(row.amount), row.state) for row in rows)
+
+
+def test_whatever_order_they_arrive_in_they_end_the_same(tmp_path: Path) -> None:
+    told = [session(1), session(2), session(3, 9), session(4, 11), voiding(9, 2), session(5, 11), session(6, 12)]
+    seen = []
+    for at, order in enumerate((told, told[::-1])):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        place = maximum(laid_out(folder).rules(BOTH).sheet(PHYSICIAN), "3.25")
+        for start in (0, 2, 4):
+            place.post(*order[start : start + (2 if start < 4 else 9)]).run()
+        submission_closes(place)
+        seen.append([row for row in reported(place) if "session=2" not in row[0]])
+        place.store.dispose()
+    assert seen[0] == seen[1]
+    assert sum(Decimal(row[2]) for row in seen[0] if row[1] == "moc") == Decimal("3.25")
+
+
+def submission_closes(place: Middle) -> None:
+    """What is no longer wanted, in place of submission; then the rest is judged again."""
+    with place.credits() as rows:
+        gone = [row.id for row in rows if row.wanted == "absent" and row.state in ("held", "ready")]
+    for number in gone:
+        place.walk(number, State.CLOSED)
+    place.run(later=HOUR)
+
+
 def test_the_sum_stays_within_the_maximum(dated: Middle) -> None:
     maximum(dated, "1.75").post(session(1), session(2)).run()
     assert sums(dated) == [("1.75", "ready", None), ("0.00", "closed", 2)]

@@ -6,10 +6,10 @@ from typing import Any
 
 from connector.errors import MappingError
 from connector.findings import Finding
-from connector.mapping.evaluate import Judged, evaluate
+from connector.mapping.evaluate import Judged, Outcome, evaluate
 from connector.mapping.loader import Defaults, Ruleset, from_texts
 from connector.mapping.rule_tests import as_statement
-from connector.records import Completion, Ignored, Problem
+from connector.records import Completion, Problem
 
 COMPLETED = "http://adlnet.gov/expapi/verbs/completed"
 COURSE = "https://w3id.org/xapi/cmi5/activitytype/course"
@@ -73,7 +73,7 @@ def judge(ruleset: Ruleset, document: Any) -> tuple[Judged, ...]:
     return evaluate(ruleset, as_statement(document), document)
 
 
-def outcome(ruleset: Ruleset, document: Any) -> Completion | Ignored | Problem:
+def outcome(ruleset: Ruleset, document: Any) -> Outcome:
     (judged,) = judge(ruleset, document)
     return judged.outcome
 

@@ -104,7 +104,7 @@ def test_a_rule_that_is_meant_is_suggested(tmp_path: Path) -> None:
 def test_a_completion_waits_for_what_it_needs(tmp_path: Path) -> None:
     (message,) = lay(tmp_path, "{credits: {cme: 1.25}}", make.statement())
     assert message == (
-        "expected a completion, got a completion that waits: also_requires[0] is met by no statement of this case"
+        "expected a completion, got a completion that waits: also_requires[0] is met by no statement of this test"
     )
     assert lay(tmp_path, "waiting", make.statement()) == [""]
     assert lay(tmp_path, "waiting", make.statement(), form(object={"id": FORM + "1"})) == [""]

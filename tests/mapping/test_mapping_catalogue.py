@@ -177,10 +177,10 @@ def test_a_version_without_its_sheet_is_refused_and_not_empty(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
-@pytest.mark.parametrize("bom", ["", "\ufeff"])
+@pytest.mark.parametrize("bom", ["", "\ufeff", "\ufeffsep={mark}\n", "My courses{mark}{mark}{mark}{mark}\n"])
 def test_the_ways_in_which_excel_writes_csv(tmp_path: Path, mark: str, bom: str) -> None:
     rows = [row.replace(",", mark) for row in ROWS[:2]]
-    mappings = folder(tmp_path, *rows, header=bom + HEADER.replace(",", mark))
+    mappings = folder(tmp_path, *rows, header=bom.format(mark=mark) + HEADER.replace(",", mark))
     (mappings / "courses.csv").write_bytes((mappings / "courses.csv").read_bytes().replace(b"\n", b"\r\n"))
     ruleset = load(mappings, ZONES)
     assert [entry.activity for entry in ruleset.rules[0].rows.values()] == ["203512301", "203512302"]
@@ -213,6 +213,31 @@ def test_the_ways_in_which_excel_writes_csv(tmp_path: Path, mark: str, bom: str)
 def test_what_excel_or_a_person_spoils_is_a_finding_by_cell(tmp_path: Path, row: str, code: str, column: int) -> None:
     place = 3 if "\n" in row else 2
     assert (code, place, column) in refused(folder(tmp_path, row))
+
+
+@pytest.mark.parametrize(
+    ("sheet", "code", "line"),
+    [
+        ("", "config.sheet", 1),
+        ("course,activity_id,credits\nurn:a,203512301,1", "config.sheet_column", 1),
+        ("object_id,activity_id,ABIM,abim\nurn:a,203512301,1,2", "config.sheet_column", 1),
+        ("object_id,activity_id,credits\nurn:a,203512301,1\nurn:b,203512302,1,25", "config.sheet", 3),
+        ('object_id,activity_id,credits\nurn:a,203512301,1\n"urn:b,203512302,1', "config.sheet", 3),
+        ("object_id,activity_id,credits\nurn:a,203512301,1\nürn:b,203512302,1", "config.sheet_encoding", 3),
+    ],
+)
+def test_a_sheet_that_cannot_be_read_is_a_finding_by_line(tmp_path: Path, sheet: str, code: str, line: int) -> None:
+    mappings = folder(tmp_path)
+    (mappings / "courses.csv").write_bytes(sheet.encode("cp1252"))
+    (found,) = lint(mappings, ZONES)
+    assert (found.code, found.line, found.column) == (code, line, 1)
+    assert len(found.hint) < 120
+
+
+def test_notes_beside_a_workbooks_table_are_nobodys_business(tmp_path: Path) -> None:
+    mappings = folder(tmp_path, rule=RULE.replace("courses.csv", "courses.xlsx"))
+    workbook(mappings / "courses.xlsx", (f"{COURSES}1", "203512301", 1, None, None, "ask Ines"))
+    assert make.completion(load(mappings, ZONES), about(1)).activity_id == "203512301"
 
 
 @pytest.mark.parametrize(
@@ -279,7 +304,7 @@ def test_another_row_that_changes_and_another_name_of_the_sheet_change_no_comple
 AMOUNTS = st.integers(1, 80).map(lambda steps: Decimal(steps) / 4)
 
 
-@settings(max_examples=25)
+@settings(derandomize=True, deadline=None, database=None, max_examples=25)
 @given(AMOUNTS, st.none() | AMOUNTS, st.sampled_from(["activity", "date", "session"]), st.integers(0, 2))
 def test_a_row_is_the_rule_written_out(cme: Decimal, points: Decimal | None, per: str, priority: int) -> None:
     row = {"object_id": make.OBJECT, "activity_id": "203512345", "credits": str(cme), "abim": str(points or "")}

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import mapping_samples as make
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from connector.mapping.civil_date import civil_date
@@ -81,6 +81,7 @@ def test_no_date_is_guessed(value: Any, code: str) -> None:
     assert str(value)[:30] not in stopped.message or not value
 
 
+@settings(derandomize=True, deadline=None, database=None)
 @given(
     st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2060, 1, 1)),
     st.integers(-12 * 60, 14 * 60),
@@ -107,6 +108,7 @@ ZONES = [
 ]  # fmt: skip
 
 
+@settings(derandomize=True, deadline=None, database=None)
 @given(
     st.sampled_from(NIGHTS),
     st.integers(0, 24 * 60 * 60 - 1),

@@ -101,7 +101,8 @@ def test_only_rules_of_this_verb_and_object_are_asked() -> None:
     ruleset = make.rules(make.rule("a", other), make.rule("b"))
     assert [one.rule for one in make.judge(ruleset, make.statement())] == ["b"]
     assert make.judge(ruleset, make.statement(verb={"id": "urn:viewed"})) == ()
-    for hostile in (None, [], "text", 5, {}, {"verb": 5}, {"verb": {"id": ["x"]}}):
+    hostiles: tuple[Any, ...] = (None, [], "text", 5, {}, {"verb": 5}, {"verb": {"id": ["x"]}})
+    for hostile in hostiles:
         assert make.judge(ruleset, hostile) == ()
 
 
@@ -254,7 +255,7 @@ GROUPED = CONDITIONS | st.builds(
 )
 
 
-@settings(max_examples=80)
+@settings(derandomize=True, deadline=None, database=None, max_examples=80)
 @given(
     st.lists(st.lists(GROUPED, min_size=1, max_size=3), min_size=1, max_size=5),
     st.sampled_from(
@@ -323,6 +324,7 @@ JSON = st.recursive(
 )
 
 
+@settings(derandomize=True, deadline=None, database=None)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(["object", "result", "context", "timestamp", "actor"], JSON)))
 def test_any_completed_statement_has_an_outcome(changes: dict[str, Any]) -> None:
     when = """

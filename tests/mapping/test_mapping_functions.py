@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.mapping import catalogue, civil_date, functions
@@ -61,6 +61,7 @@ def test_not_a_percentage(value: Any) -> None:
         functions.percent_of_most(value, SIX)
 
 
+@settings(derandomize=True, deadline=None, database=None)
 @given(st.decimals(min_value=0, max_value=1, places=6), st.integers(1, 400).map(lambda steps: Decimal(steps) / 4))
 def test_a_share_is_never_more_than_its_part(share: Decimal, most: Decimal) -> None:
     earned = functions.share_of_most(share, most)
@@ -70,6 +71,7 @@ def test_a_share_is_never_more_than_its_part(share: Decimal, most: Decimal) -> N
     assert functions.share_of_most(1, most) == functions.percent_of_most("100", most) == most
 
 
+@settings(derandomize=True, deadline=None, database=None)
 @given(st.decimals(min_value=0, max_value=1000, places=3))
 def test_rounded_down_by_less_than_a_quarter(hours: Decimal) -> None:
     rounded = functions.quarter_hours(hours, SIX)

@@ -330,7 +330,7 @@ KEYS: dict[str, Any] = {
 }
 
 
-@settings(max_examples=40)
+@settings(derandomize=True, deadline=None, database=None, max_examples=40)
 @given(st.fixed_dictionaries({}, optional=KEYS), st.fixed_dictionaries({}, optional=KEYS))
 def test_defaults_are_the_same_as_written_out(common: dict[str, Any], own: dict[str, Any]) -> None:
     bare: dict[str, Any] = {"name": "r", "activity": "203512345", "rems": {"type": "mycophenolate"}}
@@ -364,6 +364,7 @@ def test_defaults_are_the_same_as_written_out(common: dict[str, Any], own: dict[
         ("catalogue: {from: a.csv, key: object..id}", "mapping.path", 'quote keys with signs: a."b-c"'),
         ("catalogue: {key: object.id}", "config.missing_key", ""),
         ("catalogue: {from: a.csv, colum: x}", "config.unknown_key", 'did you mean "column"?'),
+        ("catalogue: {from: a.csv, column: '§'}", "config.sheet_column", "write it as it stands in the sheet's header"),
         ("catalogue: a.csv", "config.invalid", ""),
     ],
 )  # fmt: skip

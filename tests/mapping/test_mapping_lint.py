@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from connector.findings import Finding
 from connector.mapping.checks import Registered
 from connector.mapping.checks.never import clash
 from connector.mapping.conditions import Condition
-from connector.mapping.loader import Defaults, lint
+from connector.mapping.loader import Defaults, Folder, _compile, lint
+from connector.yamlfile import read_text
 
 DONE = "{path: verb.id, is: completed}"
 HERE = '{path: object.id, is: "urn:x"}'
@@ -116,7 +118,7 @@ DOCUMENTS = st.dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(LINES, min_size=1, max_size=4), st.lists(DOCUMENTS, min_size=6, max_size=6))
 def test_what_is_said_to_be_impossible_never_holds(
     lines: list[dict[str, Any]], documents: list[dict[str, Any]]
@@ -180,6 +182,41 @@ def test_rules_that_exclude_each_other_do_not_overlap(tmp_path: Path) -> None:
     passed = make.rule("passed", when(DONE, HERE, "{path: result.success, is: true}"))
     failed = make.rule("failed", when(DONE, HERE, "{path: result.success, is_not: true}"))
     assert overlaps(tmp_path, passed, failed) == []
+
+
+HOLDS = st.sampled_from(
+    [
+        {"path": "verb.id", "is": "completed"},
+        {"path": "verb.id", "one_of": ["completed", "passed"]},
+        {"path": "verb.id", "is_not": "passed"},
+        {"path": "object.id", "starts_with": "urn:"},
+        {"path": "object.id", "matches": "urn:[a-z]"},
+        {"path": "object.id", "one_of": ["urn:x", "urn:y"]},
+        {"path": "object.definition.type", "one_of": ["course", "quiz"]},
+        {"path": "object.definition.type", "is_not": "quiz"},
+        {"path": "result", "exists": False},
+        {"path": "result.success", "is_not": False},
+    ]
+)
+FAILS = st.sampled_from([{"path": "verb.id", "is": "passed"}, {"path": "object.id", "is": "urn:y"}])
+LINE = HOLDS | st.builds(lambda one, other: {"any": [other, one]}, HOLDS, FAILS | HOLDS)
+TAKES = st.lists(LINE, min_size=1, max_size=3)
+
+
+@settings(max_examples=60)
+@given(TAKES, TAKES, st.sampled_from([{"is": "urn:x"}, {"one_of": ["urn:x", "urn:z"]}]))
+def test_rules_that_take_one_statement_are_found(
+    one: list[dict[str, Any]], other: list[dict[str, Any]], about: dict[str, Any]
+) -> None:
+    """Where one of them names objects: of two that name none only what is certain is said."""
+    rules = [
+        make.rule("one", json.dumps([*one, {"path": "object.id", **about}])),
+        make.rule("other", json.dumps(other)),
+    ]
+    statement = make.statement(object={"id": "urn:x", "definition": {"type": make.COURSE}})
+    assert all(make.judge(make.rules(rule), statement) for rule in rules)
+    _, findings = _compile(Folder(Path(), [read_text("a.yaml", make.text(*rules))]), None)
+    assert "mapping.overlap" in [finding.code for finding in findings]
 
 
 CATALOGUE = """- name: {name}
@@ -271,6 +308,7 @@ def test_a_catalogue_by_object_id_is_a_condition_on_the_object(tmp_path: Path) -
 def test_registrations_of_moodle_are_sessions(tmp_path: Path, condition: str) -> None:
     text = make.text(make.rule(when=when(DONE, condition), more="per: registration"))
     assert said(tmp_path, text) == [("mapping.per_session", "warning", 9)]
+    assert [one.code for one in lint(tmp_path, Defaults(sessions=True))] == ["mapping.per_session"]
     assert said(tmp_path, text.replace("per: registration", "per: date")) == []
 
 

@@ -70,6 +70,7 @@ CASES = {
     "a new name": (RULE, RENAMED),
     "a tighter condition": (RULE, STRICT),
     "a conflict": (RULE, RULE + RIVAL),
+    "a new name and another activity": (RULE, RENAMED.replace("203512345", OTHER)),
     "per date": (RULE, RULE + "    per: date\n"),
     "all at once": (RULE + QUIZZES, MOVED.replace("1.25", "2.00") + QUIZZES.replace("1.25", "0.50")),
 }
@@ -274,6 +275,33 @@ def test_an_open_date_is_counted_apart_and_one_that_moodle_gave_is_kept(place: M
     turn(place)
     dates = {row.completion["completed_on"] for row in place.evidence() if row.outcome == "completion"}
     assert dates == {"2026-03-07"}
+
+
+def test_evidence_that_a_rule_no_longer_asks_for_is_looked_at_once_more(place: Middle) -> None:
+    passed = '[{path: verb.id, is: completed}, {path: object.id, starts_with: "https://lms.example.org/mod/quiz"}]'
+    asks = RULE + "    also_requires: [{within: 90d, when: " + passed + "}]\n"
+    place.rules(asks).run()
+    place.rules(RULE)
+    found = planned(place)
+    assert (found.waits["evidence"], found.waits["changes"]) == (1, 3)
+    before = snapshot(place)
+    turn(place)
+    agree(place, found)
+    turn(place)
+    (spoke,) = [row for row in place.evidence() if row.reason == differences.GONE]
+    assert spoke.next_at is not None
+    place.run()
+    assert happened(before, snapshot(place)) == foretold(found)
+    assert planned(place).is_empty
+    place.rules(asks)
+    again = planned(place)
+    before = snapshot(place)
+    assert sum(group.wait_for_evidence for group in again.groups) == 2, "Boris passed no quiz"
+    turn(place)
+    agree(place, again)
+    place.run()
+    assert happened(before, snapshot(place)) == foretold(again)
+    assert planned(place).is_empty
 
 
 # --- agreed to, and carried out ---

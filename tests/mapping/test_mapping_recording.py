@@ -70,7 +70,7 @@ def case_of(tmp_path: Path) -> dict[str, Any]:
 def test_a_case_that_passes(tmp_path: Path, call: Call) -> None:
     written = call(make.statement(), make.text(make.rule()))
     assert written.where == f"{tmp_path}/mappings/recorded.test.yaml:4:5"
-    assert text_of(tmp_path).startswith("# Cases written by `pars-connector test --record`")
+    assert text_of(tmp_path).startswith("# Tests written by `pars-connector test --record`")
     assert case_of(tmp_path) == {
         "name": "recorded 1: completion of r",
         "statement": {
@@ -145,17 +145,25 @@ def test_values_that_a_rule_reads_are_kept(tmp_path: Path, call: Call) -> None:
     - {path: 'context.extensions."urn:items"[1].code', is: b}
     - {path: attachments, exists: false}
     - {path: result.extensions."urn:block", exists: true}
+    - {path: result.extensions."urn:there", exists: true}
+    - {path: result.success, exists: true}
 """
     )
     seen = make.statement(
         timestamp=None, stored="2026-03-11T00:00:00Z",
-        result={"extensions": {"urn:hours": 3.3, "urn:block": {"secret": "Nora"}, "urn:other": "x"}},
+        result={
+            "extensions": {"urn:hours": 3.3, "urn:block": {"secret": "Nora"}, "urn:other": "x", "urn:there": "y"},
+            "success": True,
+        },
         context={"extensions": {"urn:items": [{"code": "a"}, {"code": "b", "more": "c"}], "urn:x": 1}},
     )  # fmt: skip
     more = 'completed_on: {path: "timestamp || stored", zone: America/Chicago}'
     call(seen, make.text(make.rule(when=when, credits_=credits_, more=more)))
     case = case_of(tmp_path)
-    assert case["statement"]["result"] == {"extensions": {"urn:hours": 3.3, "urn:block": {}}}
+    assert case["statement"]["result"] == {
+        "extensions": {"urn:hours": 3.3, "urn:block": {}, "urn:there": "another text"},
+        "success": True,
+    }
     assert case["statement"]["context"] == {"extensions": {"urn:items": [{}, {"code": "b"}]}}
     assert case["expect"] == {"credits": {"cme": 3.25}, "date": "2026-03-10"}
 
@@ -185,6 +193,17 @@ def test_the_actor_is_invented_with_the_same_identifier(
     invented = case_of(tmp_path)["statement"]["actor"]
     assert set(invented) == kept
     assert all(invented[key] != actor[key] for key in kept - {"objectType"})
+
+
+def test_what_kept_another_rule_away_is_kept_too(tmp_path: Path, call: Call) -> None:
+    rival = make.rule("b", when=make.WHEN + '    - {path: result.extensions."urn:kind", is_not: rehearsal}\n')
+    document = make.statement(result={"success": True, "extensions": {"urn:kind": "rehearsal", "urn:other": 1}})
+    mine = make.rule("a", when=make.WHEN + "    - {path: result.success, is: true}\n")
+    call(document, make.text(mine, rival))
+    case = case_of(tmp_path)
+    assert (case["name"], case["statement"]["result"]) == (
+        "recorded 1: completion of a", {"success": True, "extensions": {"urn:kind": "rehearsal"}},
+    )  # fmt: skip
 
 
 # --- nothing of anybody stays ---

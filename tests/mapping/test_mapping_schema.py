@@ -107,6 +107,7 @@ def test_what_lint_refuses_an_editor_underlines(place: tuple[Any, ...], value: A
         yamlfile.validate(yamlfile.read_text("a.yaml", wrong_files.as_yaml(whole)), MappingFile, MappingError)
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning", "ignore::FutureWarning")
 @settings(max_examples=60)
 @given(wrong_files.changed())
 def test_it_never_flags_what_lint_accepts(whole: dict[str, Any]) -> None:

@@ -97,3 +97,6 @@ def _number(key: Any) -> int:
 
 def as_yaml(whole: dict[str, Any]) -> str:
     return yaml.dump(whole, Dumper=yaml.SafeDumper, allow_unicode=True, sort_keys=False)
+
+
+TEXT = as_yaml(WHOLE)

@@ -13,12 +13,13 @@ from connector.mapping.checks.together import check_apart, check_names, check_ov
 __all__ = ["Placed", "Registered", "Sheets", "check"]
 
 
-def check(rules: Sequence[Placed], sheets: Sheets) -> Iterator[Finding]:
-    """All that is wrong or doubtful about these rules, alone and together."""
+def check(rules: Sequence[Placed], sheets: Sheets, *, sessions: bool) -> Iterator[Finding]:
+    """All that is wrong or doubtful about these rules, alone and together; `sessions`: every source's registrations
+    are mere sessions of its server."""
     for document in {id(placed.document): placed.document for placed in rules}.values():
         yield from check_paths(document, document.value)
     for placed in rules:
-        yield from check_rule(placed)
+        yield from check_rule(placed, sessions=sessions)
         yield from check_registered(placed, sheets)
     yield from check_names(rules)
     yield from check_per(rules)

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from connector.findings import Finding, did_you_mean
-from connector.mapping.checks.never import Clash, clash
-from connector.mapping.checks.placed import Line, Placed, leaves
+from connector.mapping.checks.never import Clash, Line, clash
+from connector.mapping.checks.placed import Placed, leaves
 from connector.mapping.conditions import OBJECT_ID, VERB_ID, Condition
 from connector.mapping.offers import MocCredit
 from connector.mapping.paths import read_path
@@ -26,14 +26,14 @@ _MOODLE_WORDS: Final = ("w3id.org/learning-analytics/learning-management-system"
 _TAKES: Final = ("verb", "object")
 
 
-def check_rule(placed: Placed) -> Iterator[Finding]:
+def check_rule(placed: Placed, *, sessions: bool) -> Iterator[Finding]:
     """What is wrong or doubtful about one rule, whatever the others say."""
     yield from _nothing_earned(placed)
     yield from _credit_types(placed)
     yield from _too_wide(placed)
     yield from _never(placed)
     yield from _windows(placed)
-    yield from _moodle_registrations(placed)
+    yield from _registrations(placed, sessions=sessions)
     yield from _unreached_rows(placed)
 
 
@@ -77,20 +77,19 @@ def _too_wide(placed: Placed) -> Iterator[Finding]:
 def _never(placed: Placed) -> Iterator[Finding]:
     """Every list of conditions that cannot be fulfilled; the sentence holds no value, which may be a person's."""
     name = placed.rule.name
-    yield from _clash(placed, placed.when, f"the rule `{name}` can never match")
+    yield from _clash(placed, placed.clash, f"the rule `{name}` can never match")
     for at, needed in enumerate(placed.rule.also_requires):
         lines = _lines(placed.at("also_requires", at, "when"), needed.when)
-        yield from _clash(placed, lines, f"what the rule `{name}` also requires can never be met")
+        yield from _clash(placed, clash(lines), f"what the rule `{name}` also requires can never be met")
     lines = _lines(placed.at("undone_by"), placed.rule.undone_by)
-    yield from _clash(placed, lines, f"nothing can ever undo a completion of the rule `{name}`")
+    yield from _clash(placed, clash(lines), f"nothing can ever undo a completion of the rule `{name}`")
 
 
 def _lines(loc: Loc, conditions: Sequence[Condition]) -> list[Line]:
     return [((*loc, at), condition) for at, condition in enumerate(conditions)]
 
 
-def _clash(placed: Placed, lines: list[Line], what: str) -> Iterator[Finding]:
-    found = clash(lines)
+def _clash(placed: Placed, found: Clash | None, what: str) -> Iterator[Finding]:
     if found:
         message = f"{what}: {_why(placed, found)}"
         yield placed.finding("mapping.never", found.loc, message, "correct or delete one of them")
@@ -112,10 +111,11 @@ def _windows(placed: Placed) -> Iterator[Finding]:
             yield placed.finding("mapping.within", where, message, "write it in days: 90d", "warning")
 
 
-def _moodle_registrations(placed: Placed) -> Iterator[Finding]:
-    """Moodle's registration is a session of its server: a completion that is sent again has another one."""
-    if placed.rule.per == "registration" and _is_moodle_shaped(placed):
-        message = f"the rule `{placed.rule.name}` counts registrations, and Moodle's are sessions of its server"
+def _registrations(placed: Placed, *, sessions: bool) -> Iterator[Finding]:
+    """A warning: a completion that is sent again has another session, and is another award."""
+    if placed.rule.per == "registration" and (sessions or _is_moodle_shaped(placed)):
+        whose = "every source's are sessions of the server" if sessions else "Moodle's are sessions of its server"
+        message = f"the rule `{placed.rule.name}` counts registrations, and {whose}"
         hint = "write `per: activity`, `date` or `session`"
         yield placed.finding("mapping.per_session", placed.at("per"), message, hint, "warning", key=True)
 

@@ -7,14 +7,19 @@ from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from connector.mapping.checks.placed import Line
 from connector.mapping.conditions import CONDITIONS, Condition
 from connector.mapping.paths import Nothing
 from connector.yamlfile import Loc
 
+Line = tuple[Loc, Condition]
+"""A condition and where it stands."""
+
 Key = tuple[str | int, ...]
 Asked = MutableMapping[Key, list[Line]]
 """By path, all that is asked of its value."""
+
+MOST_PAIRS = 200_000
+"""A group with more lines than these, times the conditions around it, is not looked into: that would take minutes."""
 
 
 class Clash(NamedTuple):
@@ -58,6 +63,8 @@ def _key(condition: Condition) -> Key:
 
 def _of_group(group: Line, asked: Asked) -> Clash | None:
     loc, condition = group
+    if len(condition.parts) * sum(map(len, asked.values())) > MOST_PAIRS:
+        return None
     branches = [clash([((*loc, "any", at), part)], asked) for at, part in enumerate(condition.parts)]
     return Clash((*loc, "any")) if all(branches) else None
 

@@ -9,13 +9,11 @@ from typing import Literal
 
 from connector.findings import Finding
 from connector.mapping.catalogue import Entry
+from connector.mapping.checks.never import Clash, Line, clash
 from connector.mapping.conditions import CONDITIONS, OBJECT_ID, VERB_ID, Condition, pinned
 from connector.mapping.offers import Credit
 from connector.mapping.rules import MappingFile, Rule
 from connector.yamlfile import Document, Loc
-
-Line = tuple[Loc, Condition]
-"""A condition and where it stands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +53,11 @@ class Placed:
         places: list[Loc] = [("defaults", "when", at) for at in range(common)]
         places += [(*self.loc, "when", at) for at in range(len(self.rule.when) - common)]
         return list(zip(places, self.rule.when, strict=True))
+
+    @cached_property
+    def clash(self) -> Clash | None:
+        """Why it can never match, if it cannot."""
+        return clash(self.when)
 
     @cached_property
     def verbs(self) -> frozenset[str] | None:

@@ -15,6 +15,7 @@ from connector.mapping.conditions import CONDITIONS, OBJECT_ID, VERB_ID, Conditi
 from connector.mapping.offers import CmeCredit
 
 _ALL: Final = "every rule"
+Decided = tuple[tuple[str, str], ...]
 Level = Literal["error", "warning"]
 
 
@@ -84,14 +85,31 @@ class _Taker:
         return {one.model_dump_json(by_alias=True, exclude_defaults=True): one for one in when}
 
     @cached_property
-    def asks_only(self) -> dict[str, tuple[str | int, ...] | None]:
+    def named(self) -> dict[str, list[list[Any]]]:
+        """By path, the only values that a condition takes."""
+        found: dict[str, list[list[Any]]] = {}
+        for line in self.conditions.values():
+            if not line.parts and line.test in ("is", "one_of"):
+                values = [word[1] if isinstance(word, tuple) else word for word in line.wanted]
+                found.setdefault(line.query.text, []).append(values)
+        return found
+
+    @cached_property
+    def by_path(self) -> dict[str, tuple[str | int, ...] | None]:
         """Of each condition the one path that decides it; None where there are several."""
         steps = {text: {leaf.query.steps for leaf in leaves(one)} for text, one in self.conditions.items()}
         return {text: next(iter(found)) if len(found) == 1 else None for text, found in steps.items()}
 
     @cached_property
-    def is_possible(self) -> bool:
-        return clash(self.placed.when) is None
+    def rest(self) -> dict[Decided, tuple[str, ...]]:
+        """The conditions that are still open when the verb, the object, both or neither are known."""
+        known: list[Decided] = [(), (VERB_ID,), (OBJECT_ID,), (VERB_ID, OBJECT_ID)]
+        return {one: tuple(text for text, steps in self.by_path.items() if steps not in one) for one in known}
+
+    @cached_property
+    def is_general(self) -> bool:
+        """Does it name no object?"""
+        return self.placed.objects is None
 
     @cached_property
     def keys(self) -> tuple[frozenset[str | None], frozenset[str | None]]:
@@ -108,9 +126,9 @@ def check_overlaps(rules: Sequence[Placed]) -> Iterator[Finding]:
     takes, and they differ in what else they ask."""
     seen: dict[tuple[Any, ...], list[_Taker]] = {}
     for placed in rules:
-        taker = _Taker(placed)
-        if not taker.is_possible:
+        if placed.clash:
             continue
+        taker = _Taker(placed)
         common = (placed.provider, placed.rule.priority)
         found = product(*({_ALL} if None in own else {*own, None} for own in taker.keys))
         rivals = {id(one): one for key in found for one in seen.get((*common, *key), ())}
@@ -130,12 +148,14 @@ def _overlap(taker: _Taker, rivals: list[_Taker]) -> Iterator[Finding]:
 
 
 def _level(one: _Taker, other: _Taker) -> Level | None:
+    if one.is_general and other.is_general and not _either_includes(one, other, (VERB_ID,)):
+        return None  # most pairs of thousands end here
     verbs = _shared(one, other, VERB_ID)
     objects = _shared(one, other, OBJECT_ID)
     if verbs == frozenset() or objects == frozenset():
         return None
-    decided = {steps for steps, texts in ((VERB_ID, verbs), (OBJECT_ID, objects)) if texts is not None}
-    if any(_includes(wide, narrow, decided) for wide, narrow in ((one, other), (other, one))):
+    decided: Decided = (*((VERB_ID,) if verbs is not None else ()), *((OBJECT_ID,) if objects is not None else ()))
+    if _either_includes(one, other, decided):
         return "error"
     if objects is None or clash([*one.placed.when, *other.placed.when]):
         return None
@@ -155,13 +175,16 @@ def _shared(one: _Taker, other: _Taker, steps: tuple[str, str]) -> frozenset[str
     return frozenset(text for text in texts if all(could(line, steps, text) for line in open_.placed.rule.when))
 
 
-def _includes(wide: _Taker, narrow: _Taker, decided: set[tuple[str, str]]) -> bool:
+def _either_includes(one: _Taker, other: _Taker, decided: Decided) -> bool:
+    return _includes(one, other, decided) or _includes(other, one, decided)
+
+
+def _includes(wide: _Taker, narrow: _Taker, decided: Decided) -> bool:
     """Does every statement of `narrow`, with a verb and object that both take, fulfil `wide`?"""
-    is_specific = None not in wide.keys[1]
-    if (is_specific and None in narrow.keys[1]) or _has_other_rows(wide):
-        return False
-    rest = (text for text, steps in wide.asks_only.items() if steps not in decided)
-    return all(text in narrow.conditions or _implied(wide.conditions[text], narrow) for text in rest)
+    for text in wide.rest[decided]:
+        if text not in narrow.conditions and not _implied(wide.conditions[text], narrow):
+            return False
+    return not ((narrow.is_general and not wide.is_general) or _has_other_rows(wide))
 
 
 def _has_other_rows(taker: _Taker) -> bool:
@@ -174,10 +197,5 @@ def _implied(condition: Condition, narrow: _Taker) -> bool:
     """Do the only values that `narrow` takes of this path all fulfil the condition?"""
     if condition.parts:
         return False
-    named = (
-        line
-        for line in narrow.conditions.values()
-        if not line.parts and line.test in ("is", "one_of") and line.query.text == condition.query.text
-    )
-    values = ([word[1] if isinstance(word, tuple) else word for word in line.wanted] for line in named)
-    return any(all(CONDITIONS[condition.test](condition, value) for value in found) for found in values)
+    named = narrow.named.get(condition.query.text, ())
+    return any(all(CONDITIONS[condition.test](condition, value) for value in values) for values in named)

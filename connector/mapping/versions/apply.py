@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import insert, update
 from sqlmodel import Session, col
@@ -27,6 +26,7 @@ from connector.store.tables import EvidenceRow, StatementRow, Wish
 KIND = "plan"
 APPLIED, MOVED = "plan.applied", "plan.moved"
 _NEVER_SEEN = ("ignored", "problem")
+_GONE: Columns = {"outcome": "ignored", "reason": GONE, "completion": None, "problem": None, "next_at": None}
 
 
 def ask(session: Session, plan_id: str, target: str, *, adds_only: bool, by: str, now: datetime) -> Wish:
@@ -119,20 +119,20 @@ def _is_addition(one: Difference) -> bool:
 
 
 def _rewrite(session: Session, one: Difference, row: EvidenceRow) -> None:
-    """In place, so that the award it was evidence of can be told what has left it."""
-    left, was_evidence = row.award_id or row.left_award, row.outcome == "evidence"
-    if one.columns is None and left is None and not was_evidence:
+    """In place, so that the award it was evidence of can be told what has left it; and what rests on it, that it is
+    something else."""
+    left, spoke = row.award_id or row.left_award, row.outcome == "evidence"
+    if one.columns is None and left is None and not spoke:
         session.delete(row)
         return
     if one.is_same_thing and one.columns is not None:
         _stamp(row, one.columns)
     else:
-        gone: dict[str, Any] = {"outcome": "ignored", "reason": GONE, "completion": None, "problem": None}
-        for name, value in (one.columns or gone | {"next_at": None}).items():
+        for name, value in (one.columns or _GONE).items():
             setattr(row, name, value)
         row.award_id, row.left_award = None, left
-        if was_evidence and row.outcome != "completion":
-            row.next_at = datetime.now(UTC)  # the learners room looks who rested on it
+        if spoke and row.outcome != "completion":
+            row.next_at = datetime.now(UTC)
     session.add(row)
 
 

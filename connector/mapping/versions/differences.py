@@ -176,7 +176,10 @@ def _between(row: MappingVersion, rules: Ruleset, defaults: Defaults) -> Ruleset
 
 
 def look(session: Session, changed: Changed, after: int, *, lock: bool = False) -> Seen | None:
-    """The next chunk of statements that an older version has mapped; None when there are none after this one."""
+    """The next chunk of statements that an older version has mapped; None when there are none after this one.
+
+    `lock` them where they are to be written.
+    """
     ids = select(StatementRow.id, StatementRow.mapped_with, StatementRow.verb, StatementRow.object_id)
     ids = ids.where(col(StatementRow.mapped_with).is_not(None), StatementRow.id > after)
     if changed.version_id is not None:
@@ -207,7 +210,7 @@ def _judge(session: Session, changed: Changed, ids: Sequence[int], seen: Seen, *
             seen.kept += 1
             continue
         try:
-            fresh = outcomes_of(row, changed.rules, standing=row.id not in fallen)
+            fresh = outcomes_of(row, changed.rules, standing=row.id not in fallen, noting=lock)
         except Exception:  # it has its outcome, and keeps it
             seen.stumbled += 1
             continue

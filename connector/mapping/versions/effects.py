@@ -22,10 +22,12 @@ CHUNK = 500
 
 Family = tuple[str, str, str, str]
 """Learner, provider, activity and `per`: what one learner can earn once."""
-Effect = tuple[str, str]
-"""What happens, and the certification that it happens to; empty where the whole completion waits."""
 Place = tuple[str, str, str]
 """Rule, activity, and the activity that it was before where that is another."""
+
+
+Thing = tuple[int, str]
+"""A statement and one whom it is said of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,10 @@ class Told:
     rule: str
     was: Completion | None
     becomes: Completion | None
+
+    @property
+    def thing(self) -> Thing:
+        return (self.statement, self.actor_key)
 
     @classmethod
     def of(cls, one: Difference) -> Told:
@@ -60,6 +66,15 @@ class Told:
         )
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A credit that opens, or is not earned any more: by these statements, told with one of them."""
+
+    certification: str
+    by: frozenset[Thing]
+    told: Told
+
+
 def moment_of(statement: StatementRow) -> datetime | None:
     return statement.timestamp or statement.stored or statement.received_at
 
@@ -73,14 +88,23 @@ class Ground:
     told: Told | None = None
 
 
+Standing = tuple[int, Ground]
+"""The number of an evidence row, and what it says."""
+
+
 @dataclass
 class Effects:
-    """By place, what is counted; `by` says for every difference what its completion does, to which certification."""
+    """By place, what is counted; `by` says for every difference what its completion does.
+
+    `opened` and `lost` are credits of one certification by the completions that do it, and the one that it is told of.
+    """
 
     counts: dict[Place, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     examples: dict[Place, list[tuple[Told, str]]] = field(default_factory=lambda: defaultdict(list))
     concerned: dict[int, Credit] = field(default_factory=dict)
-    by: dict[Told, list[Effect]] = field(default_factory=dict)
+    by: dict[Told, list[str]] = field(default_factory=dict)
+    opened: list[Turn] = field(default_factory=list)
+    lost: list[Turn] = field(default_factory=list)
 
 
 @dataclass
@@ -166,47 +190,54 @@ def weigh(session: Session, tolds: Sequence[Told], evidence: Iterable[tuple[str,
     for told in tolds:
         effects.by[told] = []
         if told.becomes and told.becomes.completed_on is None:
-            effects.by[told].append(("open_dates", ""))  # nothing is followed before Moodle has told the date
+            effects.by[told].append("open_dates")  # nothing is followed before Moodle has told the date
             continue
         if told.award is not None:
             leaving[_family(world.awards[told.award])].append(told)
         if told.becomes and all(world.meets(told, need) for need in told.becomes.needs):
             joining[world.joins(told, told.becomes)].append(told)
         elif told.becomes:
-            effects.by[told].append(("wait_for_evidence", ""))
-    moved = _moved(tolds)
-    for family in dict.fromkeys((*leaving, *joining)):
-        _follow(session, world, effects, family, leaving.get(family, []), joining.get(family, []))
+            effects.by[told].append("wait_for_evidence")
+    families = list(dict.fromkeys((*leaving, *joining)))
+    standing = _standing(session, [award.id for family in families for award in world.families.get(family, [])])
+    for family in families:
+        _follow(world, standing, effects, family, leaving.get(family, []), joining.get(family, []))
+    _pair(effects)
+    was = {told.thing: _activity(told, "was") for told in tolds if told.kind is Kind.WITHDRAWS}
+    becomes = {told.thing: _activity(told, "becomes") for told in tolds if told.kind is Kind.ADDS}
     for told in tolds:
-        _count(effects, told, _place(told, moved))
+        _count(effects, told, _place(told, was, becomes))
     return effects
 
 
-def _moved(tolds: Sequence[Told]) -> dict[tuple[int, str], str]:
-    """By statement and actor, the activity of what begins where something else ends: a rule under a new name."""
-    return {(told.statement, told.actor_key): told.becomes.activity_id for told in tolds if told.becomes}
+def _activity(told: Told, side: str) -> str:
+    completion: Completion | None = getattr(told, side)
+    return completion.activity_id if completion else ""
 
 
-def _place(told: Told, moved: Mapping[tuple[int, str], str]) -> Place:
-    was = told.was.activity_id if told.was else ""
-    activity = told.becomes.activity_id if told.becomes else moved.get((told.statement, told.actor_key), was)
-    return (told.rule, activity, was if was and was != activity else "")
+def _place(told: Told, was: Mapping[Thing, str], becomes: Mapping[Thing, str]) -> Place:
+    """Where one rule takes over from another, what begins and what ends are told together."""
+    before = _activity(told, "was") or was.get(told.thing, "")
+    after = _activity(told, "becomes") or becomes.get(told.thing, before)
+    return (told.rule, after, before if before != after else "")
 
 
-def _said(effects: Sequence[Effect]) -> list[str]:
-    """What one award's credit loses and another's of the same certification gains is reported again."""
-    new = [certification for effect, certification in effects if effect == "new_credits"]
-    gone = [certification for effect, certification in effects if effect == "withdrawn"]
-    again = Counter(new) & Counter(gone)
-    rest = Counter(effects)
-    for certification, times in again.items():
-        rest["new_credits", certification] -= times
-        rest["withdrawn", certification] -= times
-    return ["reported_again"] * again.total() + [effect for effect, _ in rest.elements()]
+def _pair(effects: Effects) -> None:
+    """What one award's credit loses and another's gains by the same statements is reported again."""
+    opened = list(effects.opened)
+    for lost in effects.lost:
+        pair = next((one for one in opened if one.certification == lost.certification and one.by & lost.by), None)
+        if pair:
+            opened.remove(pair)
+            effects.by[pair.told].append("reported_again")
+        else:
+            effects.by[lost.told].append("withdrawn")
+    for one in opened:
+        effects.by[one.told].append("new_credits")
 
 
 def _count(effects: Effects, told: Told, place: Place) -> None:
-    did, counts = _said(effects.by[told]), effects.counts[place]
+    did, counts = effects.by[told], effects.counts[place]
     counts[{Kind.ADDS: "added", Kind.CHANGES: "changed"}.get(told.kind, "ended")] += 1
     counts.update(did)
     if not did:
@@ -219,8 +250,8 @@ MOST_EXAMPLES = 10
 
 
 def _follow(
-    session: Session,
     world: World,
+    standing: Mapping[int, Sequence[Standing]],
     effects: Effects,
     family: Family,
     leaving: Sequence[Told],
@@ -230,8 +261,9 @@ def _follow(
     awards = world.families.get(family, [])
     rows = [credit for award in awards for credit in world.credits.get(award.id, [])]
     effects.concerned |= {credit.id: credit for credit in rows}
-    grounds = [*_remaining(session, awards, {told.evidence for told in leaving}), *map(_ground, joining)]
-    grounds.sort(key=lambda ground: ground.order)
+    gone = {told.evidence for told in leaving}
+    stay = (ground for award in awards for number, ground in standing.get(award.id, ()) if number not in gone)
+    grounds = sorted([*stay, *map(_ground, joining)], key=lambda ground: ground.order)
     offers = _offers(grounds)
     day = grounds[0].completion.day if grounds else None
     whose = awards[0] if awards else None
@@ -240,16 +272,22 @@ def _follow(
         by = told or _whose(leaving, certification) or (leaving[0] if leaving else joining[0])
         if not mine:
             if leaving or _may_join(offer, rows):
-                effects.by[by].append(("new_credits", certification))
+                effects.opened.append(Turn(certification, _things(joining), by))
             continue
         for credit in mine:
             if effect := _changed(credit, whose, offer, day, in_place=not leaving):
-                effects.by[by].append((effect, certification))
+                effects.by[by].append(effect)
     for credit in rows:
         if credit.wanted == "present" and credit.certification not in offers and leaving:
-            effect = "withdrawn" if _is_sent(credit) else "closed" if credit.state != State.CLOSED else ""
-            if effect:
-                effects.by[_whose(leaving, credit.certification) or leaving[0]].append((effect, credit.certification))
+            by = _whose(leaving, credit.certification) or leaving[0]
+            if _is_sent(credit):
+                effects.lost.append(Turn(credit.certification, _things(leaving), by))
+            elif credit.state != State.CLOSED:
+                effects.by[by].append("closed")
+
+
+def _things(tolds: Iterable[Told]) -> frozenset[Thing]:
+    return frozenset(told.thing for told in tolds)
 
 
 def _whose(leaving: Sequence[Told], certification: str) -> Told | None:
@@ -260,13 +298,17 @@ def _offers_it(completion: Completion, certification: str) -> bool:
     return any(offer.certification == certification for offer in completion.credits)
 
 
-def _remaining(session: Session, awards: Sequence[Award], leaving: Collection[int | None]) -> Iterator[Ground]:
-    rows = select(EvidenceRow, StatementRow).join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
+def _standing(session: Session, awards: Collection[int]) -> Mapping[int, Sequence[Standing]]:
+    """By award, the completions that stand."""
+    rows = select(EvidenceRow, StatementRow.timestamp, StatementRow.statement_id)
+    rows = rows.join(StatementRow, col(StatementRow.id) == col(EvidenceRow.statement_pk))
     rows = rows.where(EvidenceRow.outcome == "completion", col(EvidenceRow.standing).is_(True))
-    for row, statement in session.exec(rows.where(col(EvidenceRow.award_id).in_([award.id for award in awards]))):
-        if row.id not in leaving:
+    found: dict[int, list[Standing]] = defaultdict(list)
+    for chunk in _chunks(awards):
+        for row, at, statement_id in session.exec(rows.where(col(EvidenceRow.award_id).in_(chunk))):
             completion = Completion.model_validate(row.completion)
-            yield Ground(completion, _order(completion, statement.timestamp, statement.statement_id))
+            found[row.award_id or 0].append((row.id, Ground(completion, _order(completion, at, statement_id))))
+    return found
 
 
 def _ground(told: Told) -> Ground:
