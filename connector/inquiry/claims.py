@@ -6,20 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import orjson
-from sqlmodel import col, select
 
 from connector.collection.sign_in_sheet import SignedIn
 from connector.config import SHEET, Config
 from connector.findings import Finding
 from connector.lrs.statement import read
-from connector.mapping import rule_files
 from connector.mapping.evaluate import Judged, Outcome, evaluate
-from connector.mapping.loader import Ruleset
-from connector.mapping.stage import defaults_of
+from connector.mapping.versions.active import next_rules
 from connector.records import Completion, Frozen, Ignored
 from connector.sheets.days import day
 from connector.store.session import Store
-from connector.store.tables import MappingVersion
 
 NOT_TAKEN = "mapping.not_taken"
 OTHER_DAY = "mapping.other_day"
@@ -36,7 +32,7 @@ class Claim(Frozen):
 
 def judge(store: Store, config: Config, signed: Sequence[SignedIn]) -> tuple[list[Claim], list[Finding]]:
     """What the rows would earn, and a finding for each row that no rule takes, or that one puts on another day."""
-    rules = _in_force(store, config)
+    rules = next_rules(store, config)
     taken, findings = Counter[tuple[str, str, str]](), list[Finding]()
     for one in signed:
         judged = evaluate(rules, read(one.raw, SHEET).statement, orjson.loads(one.raw))
@@ -56,19 +52,6 @@ def _other_days(one: SignedIn, completions: Sequence[Completion]) -> Iterator[tu
         if each.completed_on not in (None, day(one.row["completed_on"])):
             hint = f"leave its `zone` ({each.zone}) out for live days, or read completed_on from the timestamp"
             yield f"the rule {each.rule} makes {each.completed_on} of this day", hint
-
-
-def _in_force(store: Store, config: Config) -> Ruleset:
-    """The rules that the next turn will map with: the files if they are good, else those that were active."""
-    defaults = defaults_of(config)
-    found = rule_files.loaded(rule_files.on_disk(config.mappings), defaults)
-    if found.error is None:
-        return found.rules
-    with store.reading() as session:
-        row = session.exec(select(MappingVersion).where(col(MappingVersion.active).is_(True))).first()
-    if row is None:
-        raise found.error.with_traceback(None)
-    return rule_files.stored(row.hash, row.files, defaults)
 
 
 def _why(judged: Sequence[Judged]) -> tuple[str, str]:

@@ -66,7 +66,7 @@ def allot(parts: Sequence[Part], most: Decimal | None) -> dict[int, Share]:
         shares |= {member.number: Share(NONE, NONE, into=one.carrier.number) for member in one.members}
     limit = UNLIMITED if most is None else most
     for purse in {one.carrier.purse for one in sums}:
-        held = [part for part in sent.values() if part.purse == purse and part.number not in replaced]
+        held = [part for part in sent.values() if part.purse == purse and not part.going]
         shares |= _within(limit, [one for one in sums if one.carrier.purse == purse], held)
     return shares
 

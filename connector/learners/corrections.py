@@ -18,12 +18,21 @@ from connector.records import ActorKey, Completion, Counts, CreditOffer
 from connector.store import poison, succession
 from connector.store.states import State
 from connector.store.succession import is_gone, predecessor_of
-from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow
+from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow, Wish
 from connector.store.views import reported_on
+
+_PLAN = "plan"
+"""The wish that mapping carries out in several transactions; its `begun` says that the first was written."""
 
 
 def waiting(session: Session) -> dict[int, int]:
-    """Awards that evidence has left, with their learners, as far as nobody must be asked for a date first."""
+    """Awards that evidence has left, with their learners, as far as nobody must be asked for a date first.
+
+    None while a plan is half applied: what one half of the statements earns anew, the other half would still hold.
+    """
+    plans = select(Wish.args).where(Wish.kind == _PLAN, col(Wish.done_at).is_(None))
+    if any(args.get("begun") for args in session.exec(plans)):
+        return {}
     left = select(EvidenceRow.left_award).where(col(EvidenceRow.left_award).is_not(None))
     undated = left.where(EvidenceRow.outcome == "completion", col(EvidenceRow.standing).is_(True))
     undated = undated.where(col(EvidenceRow.next_at).is_not(None), EvidenceRow.reason != "evidence.missing")

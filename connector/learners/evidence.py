@@ -196,7 +196,7 @@ def who_wait(session: Session, asked_before: datetime | None) -> set[int]:
     """Learners with a completion that waits for evidence and who were asked about long ago (None: all of them, and
     those who waited in vain): another key of theirs may bring it."""
     rows = select(LearnerKey.learner_id).join(EvidenceRow, col(EvidenceRow.actor_key) == col(LearnerKey.actor_key))
-    rows = rows.where(_WAITING, col(EvidenceRow.standing).is_(True))
+    rows = rows.where(_WAITING)  # voided ones too, so that the index alone answers
     if asked_before is not None:
         rows = rows.join(LearnerRow, col(LearnerRow.id) == col(LearnerKey.learner_id))
         rows = rows.where(EvidenceRow.reason == MISSING, col(LearnerRow.fetched_at) <= asked_before)

@@ -210,9 +210,7 @@ def _read(folder: Path) -> Folder:
     return found
 
 
-def _compile(
-    found: Folder, defaults: Defaults | None, sheets: Sheets | None = None
-) -> tuple[Ruleset, list[Finding]]:
+def _compile(found: Folder, defaults: Defaults | None, sheets: Sheets | None = None) -> tuple[Ruleset, list[Finding]]:
     """The rules that can be read, and all that is wrong or doubtful about any."""
     defaults, findings = defaults or Defaults(), found.findings
     files: list[tuple[Document, MappingFile]] = []

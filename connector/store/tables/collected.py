@@ -94,7 +94,7 @@ class EvidenceRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("statement_pk", "rule", "actor_key"),
         Index("ix_evidence_open", "id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
-        Index("ix_evidence_waiting", "actor_key", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
+        Index("ix_evidence_waiting", "reason", "actor_key", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
         Index(
             "ix_evidence_due",
             "outcome",

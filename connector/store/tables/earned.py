@@ -66,7 +66,7 @@ class Credit(SQLModel, table=True):
     state_since: datetime | None = when()
     wanted: str = "present"  # present | absent: what PARS should hold
     why_absent: str = ""  # our code: statement.voided, ...
-    attention: str = Field(default="", sa_column_kwargs={"server_default": ""})  # our code: a person must look
+    attention: str = Field(default="", sa_column_kwargs={"server_default": text("''")})  # our code: a person must look
     at_pars: str = "no"  # yes | no | unknown
     reason: str = ""  # our code for the state
     gate: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)  # the learners room's problems

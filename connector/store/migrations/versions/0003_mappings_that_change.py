@@ -34,4 +34,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_evidence_left", ["left_award"], sqlite_where=_LEFT, postgresql_where=_LEFT)
     op.drop_index("ix_evidence_open", table_name="evidence")
     op.create_index("ix_evidence_open", "evidence", ["id"], sqlite_where=_OPEN, postgresql_where=_OPEN)
-    op.create_index("ix_evidence_waiting", "evidence", ["actor_key"], sqlite_where=_WAITING, postgresql_where=_WAITING)
+    op.create_index(
+        "ix_evidence_waiting", "evidence", ["reason", "actor_key"], sqlite_where=_WAITING, postgresql_where=_WAITING
+    )
