@@ -90,7 +90,7 @@ def explain_document(config: Config, document: Any) -> list[Line]:
     lines = [
         Line(depth=0, text=f"a statement by the rules in {config.mappings}: {statement.verb} {statement.object_id}")
     ]
-    lines += judged.by_rules(rules, statement, document, 1)
+    lines += judged.by_rules(rules, statement, document, 1, strict=False)
     for one in evaluate(rules, statement, document):
         lines += judged.outcome(one.rule, one.outcome, 1)
     return lines

@@ -23,9 +23,9 @@ _MOST_COMPARED = 200
 _VERDICTS = {Completion: "a completion", Evidence: "evidence", Ignored: "ignored", Problem: "a problem"}
 
 
-def by_rules(rules: Ruleset, statement: Statement, document: Any, depth: int) -> Iterator[Line]:
+def by_rules(rules: Ruleset, statement: Statement, document: Any, depth: int, *, strict: bool = True) -> Iterator[Line]:
     """Every rule that names this verb and object, with all that its conditions saw; else the nearest one."""
-    traces = trace(rules, statement, document)
+    traces = trace(rules, statement, document, strict=strict)
     named = {active.rule.name for active in rules.candidates(statement.verb, statement.object_id)}
     judged = sorted((one for one in traces if one.rule in named), key=_nearness, reverse=True)
     if not judged and traces:

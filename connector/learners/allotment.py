@@ -57,11 +57,13 @@ class _Sum:
 
 
 def allot(parts: Sequence[Part], most: Decimal | None) -> dict[int, Share]:
-    """The share of every unsent credit, by number; `most` None: the activity's maximum is not known."""
+    """The share of every unsent credit, by number; `most` None: the activity's maximum is not known.
+
+    What is to be withdrawn takes no room: a credit cut for its sake would be sent cut, and never mended.
+    """
     sent = {part.number: part for part in parts if part.sent is not None}
     shares = {part.number: Share(NONE, NONE, into=part.into) for part in parts if _is_reported(part, sent)}
     sums = list(_sums([part for part in parts if part.number not in sent.keys() | shares.keys()], sent.values()))
-    replaced = {one.instead_of for one in sums}
     for one in sums:
         shares |= {member.number: Share(NONE, NONE, into=one.carrier.number) for member in one.members}
     limit = UNLIMITED if most is None else most

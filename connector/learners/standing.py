@@ -156,9 +156,7 @@ def grounds_of(session: Session, awards: Iterable[Award]) -> list[Ground]:
     return sorted(grounds, key=lambda ground: ground.order)
 
 
-def _ground(
-    row: EvidenceRow, statement: StatementRow, telling: gathering.Telling, heard: gathering.Heard
-) -> Ground:
+def _ground(row: EvidenceRow, statement: StatementRow, telling: gathering.Telling, heard: gathering.Heard) -> Ground:
     completion, timestamp = telling.completion, statement.timestamp
     why_not = gathering.why_not(telling, heard) if row.standing else VOIDED
     moment = timestamp.isoformat() if timestamp else "~"

@@ -69,18 +69,21 @@ def evaluate(ruleset: Ruleset, statement: Statement, document: Any) -> tuple[Jud
     return tuple(judged)
 
 
-def explain(ruleset: Ruleset, statement: Statement, document: Any) -> tuple[RuleTrace, ...]:
-    """The same for every rule, also those whose verb or object does not fit, with all that their conditions saw."""
+def explain(ruleset: Ruleset, statement: Statement, document: Any, *, strict: bool = True) -> tuple[RuleTrace, ...]:
+    """The same for every rule, also those whose verb or object does not fit, with all that their conditions saw.
+
+    `strict` leaves out what may be about a person.
+    """
     outcomes = {one.rule: one.outcome for one in evaluate(ruleset, statement, document)}
-    return tuple(_trace(active, outcomes.get(active.rule.name), document) for active in ruleset.rules)
+    return tuple(_trace(active, outcomes.get(active.rule.name), document, strict=strict) for active in ruleset.rules)
 
 
-def _trace(active: ActiveRule, outcome: Outcome | None, document: Any) -> RuleTrace:
+def _trace(active: ActiveRule, outcome: Outcome | None, document: Any, *, strict: bool) -> RuleTrace:
     outcome = outcome or _ignored(active, document)
     return RuleTrace(
         rule=active.rule.name,
         rule_hash=_hash(active, outcome),
-        conditions=tuple(condition.look(document) for condition in active.rule.when),
+        conditions=tuple(condition.look(document, strict=strict) for condition in active.rule.when),
         outcome=outcome,
     )
 

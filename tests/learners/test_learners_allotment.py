@@ -125,7 +125,8 @@ def test_never_above_the_maximum_and_never_by_arrival(parts: list[Part], most: D
 
     reported, offered = defaultdict[str, Decimal](Decimal), defaultdict[int, Decimal](Decimal)
     for one in parts:
-        reported[one.purse] += one.sent or shares[one.number].amount if one.sent is None else one.sent
+        if not one.going:
+            reported[one.purse] += shares[one.number].amount if one.sent is None else one.sent
     for one in parts:
         if one.sent is None:
             offered[shares[one.number].into or one.number] += one.offered
@@ -134,7 +135,7 @@ def test_never_above_the_maximum_and_never_by_arrival(parts: list[Part], most: D
         assert share.amount <= offered[number]
         assert share.into is None or (share.amount, known[share.into].sum_on) == (NONE, known[number].sum_on)
     for purse, total in reported.items():
-        sent = sum((one.sent for one in parts if one.purse == purse and one.sent), NONE)
+        sent = sum((one.sent for one in parts if one.purse == purse and one.sent and not one.going), NONE)
         assert most is None or total <= max(most, sent)
     alone = sorted((one for one in parts if one.sent is None and one.sum_on is None), key=lambda one: one.order)
     short = [one for one in alone if shares[one.number].amount < one.offered]
