@@ -30,7 +30,7 @@ lint: .venv/dev ## format, lint, types and who may import whom
 	@$(BIN)/lint-imports
 
 schema: .venv/dev ## the JSON Schema of mapping files, from their models
-	@$(BIN)/python -m connector.mapping.schema > docs/reference/mapping.schema.json
+	@$(BIN)/python -m connector.mapping.language.schema > docs/reference/mapping.schema.json
 
 bench: .venv/dev ## statements a second beside two bare loops; judging with 10 to 10,000 rules beside tincan's parse
 	@$(BIN)/python -m tests.bench.bench_collect

@@ -12,8 +12,8 @@ from connector import terminal
 from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
 
 if TYPE_CHECKING:
-    from connector.mapping.case_coverage import Coverage, Spot
-    from connector.mapping.rule_tests import TestResult
+    from connector.mapping.cases.coverage import Coverage, Spot
+    from connector.mapping.cases.run import TestResult
 
 _MOST_LINES = 40
 
@@ -62,7 +62,10 @@ def test(
 
 
 def _tried(work: Work, folder: Path | None) -> tuple[list[TestResult], Coverage]:
-    from connector.mapping import case_coverage, case_files, loader, rule_tests
+    from connector.mapping import loader
+    from connector.mapping.cases import coverage as case_coverage
+    from connector.mapping.cases import files as case_files
+    from connector.mapping.cases import run as rule_tests
     from connector.mapping.stage import defaults_of
 
     place, defaults = (work.config.mappings, defaults_of(work.config)) if folder is None else (folder, None)
@@ -115,7 +118,7 @@ def _as_row(kind: str, spot: Spot) -> dict[str, object]:
 
 
 def _record(work: Work, statement_id: str, rule: str, into: Path | None) -> int:
-    from connector.mapping import recording
+    from connector.mapping.cases import recording
     from connector.mapping.stage import defaults_of
 
     config = work.config

@@ -21,10 +21,10 @@ from connector.learners.open_dates import hidden_names
 from connector.lrs import own
 from connector.lrs.quirks import MOODLE_INFO
 from connector.lrs.statement import read
-from connector.mapping.conditions import pinned
 from connector.mapping.evaluate import evaluate
+from connector.mapping.language.conditions import pinned
+from connector.mapping.language.short_names import VERBS
 from connector.mapping.loader import Ruleset
-from connector.mapping.short_names import VERBS
 from connector.moodle import Course, Moodle, User
 from connector.records import Completion, Frozen, Ignored
 from connector.store.session import Store

@@ -17,9 +17,9 @@ from connector.errors import MappingError
 from connector.inquiry import judged, uncaught, waiting
 from connector.inquiry.listing import counted, find_learner, is_number
 from connector.inquiry.story import Line, because, moment
+from connector.mapping.cases.run import as_statement as as_statement_of
 from connector.mapping.evaluate import evaluate
 from connector.mapping.loader import from_texts, load
-from connector.mapping.rule_tests import as_statement as as_statement_of
 from connector.mapping.stage import defaults_of
 from connector.records import Problem
 from connector.store import elsewhere

@@ -12,9 +12,9 @@ from typing import Any
 from connector.inquiry.listing import counted
 from connector.inquiry.lrs_report import span
 from connector.inquiry.story import Line
-from connector.mapping.conditions import Seen
 from connector.mapping.evaluate import RuleTrace
 from connector.mapping.evaluate import explain as trace
+from connector.mapping.language.conditions import Seen
 from connector.mapping.loader import Ruleset
 from connector.records import Completion, Evidence, Ignored, Problem, Statement
 

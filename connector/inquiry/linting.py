@@ -8,7 +8,8 @@ from connector import activities
 from connector.config import Config, ProviderConfig
 from connector.errors import ConfigError, MappingError
 from connector.findings import Finding
-from connector.mapping import case_files, loader
+from connector.mapping import loader
+from connector.mapping.cases import files as case_files
 from connector.mapping.checks import Registered
 from connector.mapping.loader import Defaults
 from connector.mapping.stage import defaults_of

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from connector.config import InletConfig
 from connector.inquiry.windows import Tell, Window, pages
-from connector.mapping.short_names import ACTIVITY_TYPES, COMPLETING, VERBS
+from connector.mapping.language.short_names import ACTIVITY_TYPES, COMPLETING, VERBS
 from connector.records import Frozen
 from connector.store.session import Store
 from connector.store.tables import StatementRow

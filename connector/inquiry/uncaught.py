@@ -12,8 +12,8 @@ from connector.config import Config
 from connector.errors import MappingError
 from connector.inquiry import judged
 from connector.inquiry.story import Line, moment
+from connector.mapping.language.short_names import COMPLETING
 from connector.mapping.loader import Ruleset, from_texts
-from connector.mapping.short_names import COMPLETING
 from connector.mapping.stage import defaults_of
 from connector.store.tables import EvidenceRow, LearnerKey, MappingVersion, StatementRow
 from connector.store.views import as_statement

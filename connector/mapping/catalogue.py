@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from connector.errors import ConfigError
 from connector.findings import Finding, did_you_mean
-from connector.mapping.functions import number
-from connector.mapping.offers import CmeCredit, Credit, MocCredit
-from connector.mapping.rules import Catalogue, Rule, digest
+from connector.mapping.language.functions import number
+from connector.mapping.language.offers import CmeCredit, Credit, MocCredit
+from connector.mapping.language.rules import Catalogue, Rule, digest
 from connector.pars.point_columns import POINT_COLUMNS
 from connector.pars.vocabulary import BOARDS
 from connector.sheets import SheetRow, read_sheet

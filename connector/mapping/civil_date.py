@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connector.mapping.paths import Nothing
+from connector.mapping.language.paths import Nothing
 from connector.records import Actor, Problem
 
 _TIME = re.compile(

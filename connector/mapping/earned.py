@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from connector.mapping.functions import FUNCTIONS, number
-from connector.mapping.offers import Amount, CmeCredit, Computed, Credit, Flag, Read, Rems
-from connector.mapping.paths import Nothing
+from connector.mapping.language.functions import FUNCTIONS, number
+from connector.mapping.language.offers import Amount, CmeCredit, Computed, Credit, Flag, Read, Rems
+from connector.mapping.language.paths import Nothing
 from connector.pars import vocabulary
 from connector.records import Actor, CreditOffer, Problem, RemsAnswers
 

@@ -8,12 +8,12 @@ from datetime import date
 from typing import Any
 
 from connector.mapping.civil_date import civil_date
-from connector.mapping.conditions import Condition, Seen
 from connector.mapping.earned import UnusableError, offers, rems_answers, rems_offer, unusable
+from connector.mapping.language.conditions import Condition, Seen
+from connector.mapping.language.offers import Credit
+from connector.mapping.language.paths import shown
+from connector.mapping.language.rules import Catalogue, Rule
 from connector.mapping.loader import ActiveRule, Ruleset
-from connector.mapping.offers import Credit
-from connector.mapping.paths import shown
-from connector.mapping.rules import Catalogue, Rule
 from connector.records import Completion, Evidence, Frozen, Ignored, Need, Problem, Statement
 
 _LONGEST_REASON = 500

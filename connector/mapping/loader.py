@@ -15,8 +15,8 @@ from connector.findings import Finding, did_you_mean
 from connector.mapping import catalogue
 from connector.mapping.catalogue import Entry, Sheet
 from connector.mapping.checks import Placed, Sheets, check
-from connector.mapping.conditions import OBJECT_ID, pinned
-from connector.mapping.rules import MappingFile, Rule, digest
+from connector.mapping.language.conditions import OBJECT_ID, pinned
+from connector.mapping.language.rules import MappingFile, Rule, digest
 from connector.yamlfile import Document
 
 RULES, TESTS = (".yaml", ".yml"), (".test.yaml", ".test.yml")

@@ -11,7 +11,8 @@ from sqlmodel import select
 
 from connector import activities, config, pipeline
 from connector.learners.csv_file import COLUMNS
-from connector.mapping import loader, rule_tests
+from connector.mapping import loader
+from connector.mapping.cases import run as rule_tests
 from connector.mapping.stage import defaults_of
 from connector.sandbox.server import Sandbox
 from connector.sheets import read_csv

@@ -6,9 +6,9 @@ from typing import Any
 
 from connector.errors import MappingError
 from connector.findings import Finding
+from connector.mapping.cases.run import as_statement
 from connector.mapping.evaluate import Judged, Outcome, evaluate
 from connector.mapping.loader import Defaults, Ruleset, from_texts
-from connector.mapping.rule_tests import as_statement
 from connector.records import Completion, Problem
 
 COMPLETED = "http://adlnet.gov/expapi/verbs/completed"

@@ -8,10 +8,10 @@ from typing import Any
 
 import mapping_samples as make
 
-from connector.mapping.case_coverage import Coverage, coverage
-from connector.mapping.case_files import documents_of
+from connector.mapping.cases.coverage import Coverage, coverage
+from connector.mapping.cases.files import documents_of
+from connector.mapping.cases.run import try_all
 from connector.mapping.loader import load
-from connector.mapping.rule_tests import try_all
 
 WHEN = """
     - {path: verb.id, is: completed}

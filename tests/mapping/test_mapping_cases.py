@@ -10,8 +10,8 @@ import mapping_samples as make
 import pytest
 
 from connector.errors import MappingError
-from connector.mapping.rule_tests import run_tests
-from connector.mapping.short_names import VERBS
+from connector.mapping.cases.run import run_tests
+from connector.mapping.language.short_names import VERBS
 
 SUBMITTED = "http://activitystrea.ms/schema/1.0/submit"
 FORM = "https://lms.example.org/mod/feedback/view.php?id=7"

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from connector.errors import MappingError
+from connector.mapping.cases.run import as_statement
 from connector.mapping.evaluate import explain
 from connector.mapping.loader import Defaults, Ruleset, from_texts, lint, load
-from connector.mapping.rule_tests import as_statement
 from connector.records import Completion, Evidence, Ignored
 
 COURSES = "https://campus.example.edu/course/view.php?id="

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
-from connector.mapping.conditions import CONDITIONS, NAMES, Condition
-from connector.mapping.paths import Nothing, read_path
-from connector.mapping.patterns import read_pattern
-from connector.mapping.short_names import ACTIVITY_TYPES, VERBS
+from connector.mapping.language.conditions import CONDITIONS, NAMES, Condition
+from connector.mapping.language.paths import Nothing, read_path
+from connector.mapping.language.patterns import read_pattern
+from connector.mapping.language.short_names import ACTIVITY_TYPES, VERBS
 
 
 def holds(document: Any, **test: Any) -> bool:

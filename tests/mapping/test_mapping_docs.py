@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from connector.mapping import cases, conditions, functions, offers, rules, short_names
+from connector.mapping.cases import form as cases
+from connector.mapping.language import conditions, functions, offers, rules, short_names
 from connector.mapping.loader import Defaults, from_texts, load
 from tests.docs.source_codes import log_names
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "mapping.md").read_text()
 ROOM = ROOT / "connector" / "mapping"
-SOURCES = [*ROOM.glob("*.py"), *(ROOM / "checks").glob("*.py"), ROOT / "connector" / "yamlfile.py"]
+SOURCES = [*ROOM.rglob("*.py"), ROOT / "connector" / "yamlfile.py"]
 FORMS = [
     rules.MappingFile, rules.FileDefaults, rules.Rule, rules.AlsoRequires, rules.Catalogue, rules.CompletedOn,
     offers.CmeCredit, offers.MocCredit, offers.Computed, offers.Rems, cases.RuleTest, cases.Expected,

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from connector.mapping.cases.run import as_statement
 from connector.mapping.evaluate import evaluate, explain
 from connector.mapping.loader import ActiveRule, Defaults, Ruleset
-from connector.mapping.rule_tests import as_statement
 from connector.records import Actor, Completion, Ignored, Problem
 
 

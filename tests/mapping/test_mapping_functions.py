@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.mapping import catalogue, civil_date, functions
+from connector.mapping import catalogue, civil_date
+from connector.mapping.language import functions
 
 SIX = Decimal(6)
 

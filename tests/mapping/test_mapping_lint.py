@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from connector.findings import Finding
 from connector.mapping.checks import Registered
 from connector.mapping.checks.never import clash
-from connector.mapping.conditions import Condition
+from connector.mapping.language.conditions import Condition
 from connector.mapping.loader import Defaults, Folder, _compile, lint
 from connector.yamlfile import read_text
 

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from connector.cli import main
 from connector.lrs.statement import read, typed
+from connector.mapping.cases.run import as_statement
 from connector.mapping.evaluate import evaluate
 from connector.mapping.loader import ActiveRule, load
-from connector.mapping.rule_tests import as_statement
 from connector.records import Completion, Evidence, Problem
 
 ROOT = Path(__file__).parents[2]

@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from connector.errors import ConnectorError
+from connector.mapping.cases.recording import Written, record
+from connector.mapping.cases.run import run_tests
 from connector.mapping.loader import Defaults
-from connector.mapping.recording import Written, record
-from connector.mapping.rule_tests import run_tests
 from connector.store.session import Store
 from connector.store.tables import Source, StatementRow
 

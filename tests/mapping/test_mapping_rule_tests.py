@@ -8,9 +8,9 @@ from pathlib import Path
 import mapping_samples as make
 import pytest
 
+from connector.mapping.cases.run import as_statement, run_tests
 from connector.mapping.evaluate import evaluate
 from connector.mapping.loader import lint, load
-from connector.mapping.rule_tests import as_statement, run_tests
 from connector.records import Completion
 
 WORKED = Path(__file__).parents[2] / "mappings"

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 
 from connector import yamlfile
 from connector.errors import ConfigError, MappingError
-from connector.mapping import schema
-from connector.mapping.rules import MappingFile
-from connector.mapping.schema_words import WORDS
+from connector.mapping.language import schema
+from connector.mapping.language.rules import MappingFile
+from connector.mapping.language.schema_words import WORDS
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "reference" / "mapping.schema.json"

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector import yamlfile
-from connector.mapping.recording import in_yaml
-from connector.mapping.scrubbing import scrubbed
+from connector.mapping.cases.recording import in_yaml
+from connector.mapping.cases.scrubbing import scrubbed
 
 KEYS = [
     "id", "actor", "verb", "object", "definition", "name", "type", "result", "score", "scaled", "success", "extensions",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from connector.mapping.conditions import Condition
-from connector.mapping.functions import number, quarter_hours
-from connector.mapping.paths import Nothing, read_path
+from connector.mapping.language.conditions import Condition
+from connector.mapping.language.functions import number, quarter_hours
+from connector.mapping.language.paths import Nothing, read_path
 
 SITE = "https://wp.example.org"
 ASSESSMENT, COURSE = (f"http://adlnet.gov/expapi/activities/{kind}" for kind in ("assessment", "course"))

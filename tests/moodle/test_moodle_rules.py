@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.mapping.cases.run import run_tests
 from connector.mapping.loader import Defaults, from_texts, lint
-from connector.mapping.rule_tests import run_tests
 from connector.records import Completion
 from tests.mapping import mapping_samples as make
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 from connector.findings import Finding, did_you_mean
 from connector.mapping.checks.never import Clash, Line, clash
 from connector.mapping.checks.placed import Placed, leaves
-from connector.mapping.conditions import OBJECT_ID, VERB_ID, Condition
-from connector.mapping.offers import MocCredit
-from connector.mapping.paths import read_path
-from connector.mapping.short_names import VERBS
+from connector.mapping.language.conditions import OBJECT_ID, VERB_ID, Condition
+from connector.mapping.language.offers import MocCredit
+from connector.mapping.language.paths import read_path
+from connector.mapping.language.short_names import VERBS
 from connector.pars import vocabulary
 from connector.yamlfile import Document, Loc
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from connector.mapping.conditions import CONDITIONS, Condition
-from connector.mapping.paths import Nothing
+from connector.mapping.language.conditions import CONDITIONS, Condition
+from connector.mapping.language.paths import Nothing
 from connector.yamlfile import Loc
 
 Line = tuple[Loc, Condition]

@@ -10,9 +10,9 @@ from typing import Literal
 from connector.findings import Finding
 from connector.mapping.catalogue import Entry
 from connector.mapping.checks.never import Clash, Line, clash
-from connector.mapping.conditions import CONDITIONS, OBJECT_ID, VERB_ID, Condition, pinned
-from connector.mapping.offers import Credit
-from connector.mapping.rules import MappingFile, Rule
+from connector.mapping.language.conditions import CONDITIONS, OBJECT_ID, VERB_ID, Condition, pinned
+from connector.mapping.language.offers import Credit
+from connector.mapping.language.rules import MappingFile, Rule
 from connector.yamlfile import Document, Loc
 
 

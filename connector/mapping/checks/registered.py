@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from connector.findings import Finding, did_you_mean
 from connector.mapping.checks.placed import Placed
-from connector.mapping.offers import CmeCredit, Computed, Credit
+from connector.mapping.language.offers import CmeCredit, Computed, Credit
 from connector.records import Frozen
 from connector.yamlfile import Loc
 

@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 from connector.findings import Finding
 from connector.mapping.checks.never import clash
 from connector.mapping.checks.placed import Placed, could, leaves
-from connector.mapping.conditions import CONDITIONS, OBJECT_ID, VERB_ID, Condition
-from connector.mapping.offers import CmeCredit
+from connector.mapping.language.conditions import CONDITIONS, OBJECT_ID, VERB_ID, Condition
+from connector.mapping.language.offers import CmeCredit
 
 _ALL: Final = "every rule"
 Decided = tuple[tuple[str, str], ...]

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.mapping.case_files import places
-from connector.mapping.conditions import Condition
+from connector.mapping.cases.files import places
+from connector.mapping.cases.run import Tried
+from connector.mapping.language.conditions import Condition
+from connector.mapping.language.rules import Rule
 from connector.mapping.loader import Ruleset
-from connector.mapping.rule_tests import Tried
-from connector.mapping.rules import Rule
 from connector.yamlfile import Document, Loc
 
 Located = Sequence[tuple[Loc, Condition]]

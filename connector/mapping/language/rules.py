@@ -19,10 +19,10 @@ from pydantic import (
 
 from connector.config import duration
 from connector.findings import did_you_mean
-from connector.mapping.cases import RuleTest
-from connector.mapping.conditions import Condition, fault, some
-from connector.mapping.offers import Credit, Name, Rems
-from connector.mapping.paths import Path, read_path
+from connector.mapping.cases.form import RuleTest
+from connector.mapping.language.conditions import Condition, fault, some
+from connector.mapping.language.offers import Credit, Name, Rems
+from connector.mapping.language.paths import Path, read_path
 from connector.records import Frozen
 
 

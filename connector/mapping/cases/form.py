@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, PlainValidator, Tag, model_validator
 
-from connector.mapping.conditions import fault, some
-from connector.mapping.offers import Name, is_block, quarters, rems_type
+from connector.mapping.language.conditions import fault, some
+from connector.mapping.language.offers import Name, is_block, quarters, rems_type
 from connector.records import Frozen
 
 

@@ -12,7 +12,7 @@ import orjson
 from connector import yamlfile
 from connector.errors import ConfigError, MappingError
 from connector.findings import Finding, did_you_mean
-from connector.mapping.cases import CaseFile, FolderTest, RuleTest
+from connector.mapping.cases.form import CaseFile, FolderTest, RuleTest
 from connector.mapping.loader import RULES, TESTS, ActiveRule, Ruleset
 from connector.yamlfile import Document, Loc
 

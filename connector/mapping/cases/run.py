@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from connector.lrs import moments
-from connector.mapping.case_files import Case, UnreadableError, cases_of, documents_of
+from connector.mapping.cases.expectations import Verdict, differences
+from connector.mapping.cases.files import Case, UnreadableError, cases_of, documents_of
 from connector.mapping.evaluate import Judged, evaluate
-from connector.mapping.expectations import Verdict, differences
 from connector.mapping.loader import ActiveRule, Defaults, Ruleset, load
 from connector.records import Completion, Evidence, Frozen, Ignored, Need, Problem, Statement
 from connector.yamlfile import Document

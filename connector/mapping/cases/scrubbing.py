@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from connector.mapping.conditions import Condition
+from connector.mapping.cases.masking import INVENTED_UUID, Mask, is_agent
+from connector.mapping.language.conditions import Condition
+from connector.mapping.language.offers import CmeCredit, Computed, Credit, Read
+from connector.mapping.language.paths import Query
+from connector.mapping.language.rules import Rule
 from connector.mapping.loader import ActiveRule
-from connector.mapping.masking import INVENTED_UUID, Mask, is_agent
-from connector.mapping.offers import CmeCredit, Computed, Credit, Read
-from connector.mapping.paths import Query
-from connector.mapping.rules import Rule
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.,]{1,25} ?([Zz]|[+-][0-9:]{2,5})?")
 _DURATION = re.compile(r"P[0-9YMWDTHS.,]{1,40}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from connector.mapping.cases import Expected, ExpectedRems
+from connector.mapping.cases.form import Expected, ExpectedRems
 from connector.mapping.evaluate import Outcome
 from connector.pars import vocabulary
 from connector.records import Completion, Evidence, Ignored, Problem, RemsAnswers

@@ -15,15 +15,15 @@ from sqlmodel import Session, col, select
 from connector import yamlfile
 from connector.errors import ConfigError, ConnectorError, MappingError
 from connector.findings import did_you_mean
-from connector.mapping import rule_tests
-from connector.mapping.case_files import Case
-from connector.mapping.cases import CaseFile
+from connector.mapping.cases import run as rule_tests
+from connector.mapping.cases.expectations import Verdict, day_of, earned_by
+from connector.mapping.cases.files import Case
+from connector.mapping.cases.form import CaseFile
+from connector.mapping.cases.masking import is_agent
+from connector.mapping.cases.run import chosen
+from connector.mapping.cases.scrubbing import conditions_of, scrubbed
 from connector.mapping.evaluate import Judged, Outcome, evaluate
-from connector.mapping.expectations import Verdict, day_of, earned_by
 from connector.mapping.loader import TESTS, ActiveRule, Defaults, Ruleset, load
-from connector.mapping.masking import is_agent
-from connector.mapping.rule_tests import chosen
-from connector.mapping.scrubbing import conditions_of, scrubbed
 from connector.records import Completion, Evidence, Ignored, Problem, Statement
 from connector.store.session import Store
 from connector.store.tables import StatementRow

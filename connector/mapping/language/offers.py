@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StrictBool, Tag, model_validator
 
 from connector.findings import did_you_mean
-from connector.mapping.conditions import fault
-from connector.mapping.functions import FUNCTIONS
-from connector.mapping.paths import Path
+from connector.mapping.language.conditions import fault
+from connector.mapping.language.functions import FUNCTIONS
+from connector.mapping.language.paths import Path
 from connector.pars import vocabulary
 from connector.records import Frozen, RemsAnswers
 

@@ -19,10 +19,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from connector.findings import did_you_mean
-from connector.mapping.functions import number
-from connector.mapping.paths import Nothing, Path, Query, shown
-from connector.mapping.patterns import matches, read_pattern
-from connector.mapping.short_names import ACTIVITY_TYPES, VERBS
+from connector.mapping.language.functions import number
+from connector.mapping.language.paths import Nothing, Path, Query, shown
+from connector.mapping.language.patterns import matches, read_pattern
+from connector.mapping.language.short_names import ACTIVITY_TYPES, VERBS
 from connector.records import Frozen
 
 VERB_ID: Final = ("verb", "id")

@@ -9,13 +9,13 @@ import json
 import sys
 from typing import Any, Final
 
-from connector.mapping.conditions import NAMES
-from connector.mapping.functions import FUNCTIONS
-from connector.mapping.offers import PRACTICE_AREAS, REMS_TYPES, STATES
-from connector.mapping.patterns import LONGEST_PATTERN
-from connector.mapping.rules import MappingFile
-from connector.mapping.schema_words import WORDS
-from connector.mapping.short_names import ACTIVITY_TYPES, VERBS
+from connector.mapping.language.conditions import NAMES
+from connector.mapping.language.functions import FUNCTIONS
+from connector.mapping.language.offers import PRACTICE_AREAS, REMS_TYPES, STATES
+from connector.mapping.language.patterns import LONGEST_PATTERN
+from connector.mapping.language.rules import MappingFile
+from connector.mapping.language.schema_words import WORDS
+from connector.mapping.language.short_names import ACTIVITY_TYPES, VERBS
 from connector.pars import vocabulary
 
 Schema = dict[str, Any]
