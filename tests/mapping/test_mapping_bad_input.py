@@ -196,13 +196,13 @@ def test_a_sheet_that_is_no_file(tmp_path: Path, laid: Callable[[Path], None]) -
 # --- anything -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(wrong_files.changed())
 def test_a_changed_file_is_read_or_refused(whole: dict[str, Any]) -> None:
     read(wrong_files.as_yaml(whole))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_file_with_other_characters_is_read_or_refused(data: st.DataObject) -> None:
     text = wrong_files.TEXT
@@ -222,7 +222,7 @@ def read(text: str) -> None:
         from_texts({"a.yaml": text, "courses.csv": "[]"})
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.binary(max_size=40), st.integers(0, 900))
 def test_bytes_in_a_file_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, noise: bytes, at: int) -> None:
     folder = tmp_path_factory.getbasetemp() / "bytes"

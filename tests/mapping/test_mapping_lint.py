@@ -118,7 +118,7 @@ DOCUMENTS = st.dictionaries(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.lists(LINES, min_size=1, max_size=4), st.lists(DOCUMENTS, min_size=6, max_size=6))
 def test_what_is_said_to_be_impossible_never_holds(
     lines: list[dict[str, Any]], documents: list[dict[str, Any]]
@@ -203,7 +203,7 @@ LINE = HOLDS | st.builds(lambda one, other: {"any": [other, one]}, HOLDS, FAILS 
 TAKES = st.lists(LINE, min_size=1, max_size=3)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(TAKES, TAKES, st.sampled_from([{"is": "urn:x"}, {"one_of": ["urn:x", "urn:z"]}]))
 def test_rules_that_take_one_statement_are_found(
     one: list[dict[str, Any]], other: list[dict[str, Any]], about: dict[str, Any]

@@ -108,7 +108,7 @@ def test_what_lint_refuses_an_editor_underlines(place: tuple[Any, ...], value: A
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning", "ignore::FutureWarning")
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(wrong_files.changed())
 def test_it_never_flags_what_lint_accepts(whole: dict[str, Any]) -> None:
     try:

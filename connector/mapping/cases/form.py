@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, PlainValidator, Tag, model_validator
 
 from connector.mapping.language.conditions import fault, some
-from connector.mapping.language.offers import Name, is_block, quarters, rems_type
+from connector.mapping.language.offers import Name, Version, is_block, quarters, rems_type
 from connector.records import Frozen
 
 
@@ -83,5 +83,5 @@ class FolderTest(RuleTest):
 class CaseFile(Frozen):
     """One `*.test.yaml` of the mapping folder."""
 
-    version: Literal[1]
+    version: Version
     tests: Annotated[tuple[FolderTest, ...], AfterValidator(some)]

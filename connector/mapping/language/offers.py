@@ -45,6 +45,12 @@ def rems_type(value: Any) -> Any:
     return slugs.get(value, value)
 
 
+def _version(value: Any) -> Any:
+    if isinstance(value, bool):  # which Python takes for 1
+        raise fault("config.invalid", "must be 1")
+    return value
+
+
 class Computed(Frozen):
     """An amount that the statement says, such as a learner's claim or a score: never above `most`."""
 
@@ -78,6 +84,7 @@ STATES = (*vocabulary.STATES, *vocabulary.STATES.values(), *vocabulary.TERRITORI
 _Read = Annotated[Read, Tag("a path")]
 _Which = Discriminator(is_block)
 
+Version = Annotated[Literal[1], BeforeValidator(_version)]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
 Amount = Annotated[
     Annotated[Decimal, BeforeValidator(quarters), Tag("a value")] | Annotated[Computed, Tag("a path")], _Which

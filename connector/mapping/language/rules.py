@@ -21,7 +21,7 @@ from connector.config import duration
 from connector.findings import did_you_mean
 from connector.mapping.cases.form import RuleTest
 from connector.mapping.language.conditions import Condition, fault, some
-from connector.mapping.language.offers import Credit, Name, Rems
+from connector.mapping.language.offers import Credit, Name, Rems, Version
 from connector.mapping.language.paths import Path, read_path
 from connector.records import Frozen
 
@@ -199,7 +199,7 @@ class FileDefaults(Frozen):
 class MappingFile(Frozen):
     """One file of the mapping folder."""
 
-    version: Literal[1]
+    version: Version
     defaults: FileDefaults = FileDefaults()
     rules: Annotated[tuple[Rule, ...], AfterValidator(some)]
 
