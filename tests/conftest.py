@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import time_machine
 from httpx._transports import default
 from hypothesis import settings
@@ -47,6 +48,14 @@ def ready_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with patched() as patch:
         patch.setattr(Store, "upgrade", copied)
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A command that a test calls sets up the log for the whole process; the next test finds it as it was."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from connector.lrs.statement import read
 from connector.store.states import State
 from connector.store.tables import Source
 from tests.delivery.workplace import STEWARDSHIP, Delivery
-from tests.learners.middle import COURSE, RULE, Middle, laid_out, statement, voiding
+from tests.learners.middle import ACTIVITY, COURSE, RULE, Middle, laid_out, statement, voiding
 
 SESSIONS = RULE + "    per: session\n"
 ROOMS = ("collection", "mapping", "learners", "validation")
@@ -128,7 +128,7 @@ WAYS = (
 
 
 def test_the_last_standing_statement_takes_the_credit_with_it_in_every_state(place: Middle) -> None:
-    place.rules(SESSIONS)
+    place.rules(SESSIONS).activity(ACTIVITY | {"credits": "99"})  # room for every session
     whats = [{"object": {"id": f"{COURSE}&session={number}"}} for number in range(len(WAYS))]
     ours = range(1, len(WAYS) + 1)
     place.post(*(statement(number, **what) for number, what in zip(ours, whats, strict=True)))
