@@ -13,8 +13,12 @@ help: ## this list
 demo: .venv/run ## rehearse the whole job on invented data
 	@$(BIN)/pars-connector demo
 
-# The rooms with pure parts are covered by their own tests; measuring costs time, so the others run without it.
-PURE := $(addprefix tests/,collection/test_collection_cursor.py importing learners lrs mapping pars store validation)
+# The tests of the pure parts are measured; measuring costs them most of their time again, so the others run without it.
+PURE := $(addprefix tests/,collection/test_collection_cursor.py lrs pars \
+	$(addprefix importing/test_importing_,learner_sheet.py match.py) \
+	$(addprefix learners/test_learners_,allotment.py credit_id.py fields.py sources.py) \
+	$(filter-out %_plan.py %_versions.py,$(patsubst tests/%,%,$(wildcard tests/mapping/test_*.py))) \
+	$(addprefix store/test_store_,life.py moves.py) validation/test_validation_checks.py)
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test: .venv/dev ## every test, with branch coverage of the pure parts

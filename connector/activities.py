@@ -78,7 +78,7 @@ def _take_over(store: Store, provider: ProviderConfig, rows: Sequence[ActivityRo
         _judge_again(session, provider, {row.activity_id for row in changed} | gone, now)
         limits = {row.activity_id: (row.credits, row.format) for row in known.values()}
         other = {row.activity_id for row in changed if limits.get(row.activity_id) != (row.credits, row.format)}
-        _share_again(session, provider, other | gone)
+        _share_again(session, provider, other | gone, now)
     return Counts(changed=len(changed), gone=len(gone))
 
 
@@ -100,16 +100,23 @@ def _judge_again(session: Session, provider: ProviderConfig, activity_ids: Colle
             session.add(credit)
         elif credit.at_pars == "no":
             move(session, credit, State.HELD, now=now, code="activity.changed", by="activities")
+            award = session.get_one(Award, credit.award_id)
+            if award.per:  # while it was refused, others may have taken its share
+                session.get_one(LearnerRow, award.learner_id).fetched_at = None
 
 
-def _share_again(session: Session, provider: ProviderConfig, activity_ids: Collection[str]) -> None:
+def _share_again(session: Session, provider: ProviderConfig, activity_ids: Collection[str], now: datetime) -> None:
     """Who earns one of these again and again has another maximum now: the learners room looks at him anew, and
-    validation waits for that."""
-    theirs = select(Award.learner_id).where(Award.provider_id == provider.id, Award.per != "")
-    theirs = theirs.where(col(Award.activity_id).in_(activity_ids))
-    for learner in session.exec(select(LearnerRow).where(col(LearnerRow.id).in_(theirs))):
+    validation waits for that. What is ready does not leave before."""
+    theirs = (Award.provider_id == provider.id, Award.per != "", col(Award.activity_id).in_(activity_ids))
+    who = select(Award.learner_id).where(*theirs)
+    for learner in session.exec(select(LearnerRow).where(col(LearnerRow.id).in_(who))):
         learner.fetched_at = None
         session.add(learner)
+    ready = select(Credit).where(Credit.state == State.READY, Credit.kind != "rems", Credit.wanted == "present")
+    ready = ready.where(col(Credit.award_id).in_(select(Award.id).where(*theirs)))
+    for credit in session.exec(ready.with_for_update()).all():
+        move(session, credit, State.HELD, now=now, code="credit.series", by="activities")
 
 
 def read(provider: ProviderConfig) -> list[ActivityRow]:

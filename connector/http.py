@@ -213,6 +213,9 @@ class Http:
         )
 
     def close(self) -> None:
+        """What is still asked for in another thread ends now: nobody waits for it, and Ctrl-C would."""
+        for connection in self._sockets:
+            _shut(connection)
         self._client.close()
 
     def __enter__(self) -> Self:

@@ -64,8 +64,9 @@ class Document:
         return line, column + offset + (self.known(loc) in self.quoted)
 
     def finding(
-        self, code: str, place: Place, message: str, hint: str = "", level: Literal["error", "warning"] = "error"
-    ) -> Finding:
+        self, code: str, place: Place, message: str, hint: str = "",
+        level: Literal["error", "warning", "info"] = "error",
+    ) -> Finding:  # fmt: skip
         line, column = place
         return Finding(level=level, code=code, path=self.name, line=line, column=column, message=message, hint=hint)
 
@@ -290,6 +291,8 @@ def _finding(document: Document, model: type[BaseModel], fault: ErrorDetails) ->
     if document.value is None:
         return document.finding("config.missing_key", (1, 1), "the file is empty")
     message, hint = _sentence(fault)
+    if "." in kind and fault["input"] in (None, ""):
+        message = f"is not filled in yet: {message}"
     code = kind if "." in kind else "config.invalid"
     place = document.inside(known, context["offset"]) if "offset" in context else document.where(known)
     return document.finding(code, place, f"{_block_name(known)}: {message}", context.get("hint", hint))

@@ -350,6 +350,17 @@ def test_a_dripping_head_ends_on_whichever_connection_it_is(monkeypatch):
     server.close()
 
 
+def test_who_closes_waits_for_no_answer_that_another_thread_still_waits_for():
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
+        one = client(read=30)
+        asked = pool.submit(one.read, "GET", f"http://127.0.0.1:{silent.getsockname()[1]}/", headers={})
+        connection, _ = silent.accept()
+        with connection:
+            connection.recv(65536)
+            one.close()
+            assert isinstance(asked.exception(10), RetryLater)
+
+
 def test_a_dripping_body_ends(serve, monkeypatch):
     monkeypatch.setattr(http, "MAX_BODY_SECONDS", -1.0)
     server = serve(answer(b"abc"))

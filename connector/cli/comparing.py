@@ -9,7 +9,7 @@ from datetime import date, datetime
 import click
 
 from connector import terminal
-from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
+from connector.cli.work import Work, as_json, pass_work, plainly
 from connector.collection import own
 from connector.errors import ConfigError
 from connector.inquiry import compare as comparison
@@ -108,12 +108,8 @@ def _adopt(work: Work, rules: Ruleset, untold: Sequence[Untold], *, yes: bool, a
     judged = comparison.judge(rules, [one for one in untold if one.raw])
     if not as_json:
         _forecast(judged)
-    if (
-        judged.taken
-        and not yes
-        and not click.confirm(f"Adopt {counted(len(judged.taken), 'completion', 'completions')}?")
-    ):
-        return FAILED
+    if judged.taken and not yes:
+        click.confirm(f"Adopt {counted(len(judged.taken), 'completion', 'completions')}?", abort=True, err=as_json)
     written = Counter[str]()
     for source in sorted({one.source for one in judged.taken}):
         written.update(own.keep(work.store, source, [one.raw for one in judged.taken if one.source == source]))

@@ -9,7 +9,7 @@ import click
 
 from connector import terminal
 from connector.cli.looking import show_credits, tell
-from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
+from connector.cli.work import FAILED, Work, as_json, nobody_to_wait_for, pass_work, plainly
 from connector.inquiry import listing
 from connector.learners import decisions
 from connector.store import wishes
@@ -23,6 +23,9 @@ _SAID = {
     decisions.DONE: "done",
     decisions.GONE: "not done: by the time it was this wish's turn there was nothing left to decide",
 }
+
+A_CREDIT = click.IntRange(1, 2**63 - 1)
+"""A row's number, as far as a database counts."""
 
 waits = click.option("--wait", is_flag=True, help="Stay until it is done, at most a minute.")
 
@@ -71,7 +74,7 @@ def unmatched_show(work: Work, credit: str, *, as_json: bool) -> int:
 
 
 @unmatched.command("fix")
-@click.argument("credit", type=int)
+@click.argument("credit", type=A_CREDIT)
 @click.option("--sum", "sums", is_flag=True, required=True, help="Withdraw the first, report the sum.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @waits
@@ -96,13 +99,13 @@ def unmatched_fix(work: Work, credit: int, *, sums: bool, yes: bool, wait: bool,
         terminal.complain(f"credit {credit} is not held as a second one of its date: `unmatched list` shows which are")
         return FAILED
     show_credits(pair, "", "", as_json=as_json)
-    if not (yes or click.confirm(f"Withdraw credit {first.id} and report the sum of both?", err=as_json)):
-        return 0
+    if not yes:
+        click.confirm(f"Withdraw credit {first.id} and report the sum of both?", abort=True, err=as_json)
     return _wish(work, decisions.SUM, {"credit": credit}, wait=wait)
 
 
 @unmatched.command("close")
-@click.argument("credit", type=int)
+@click.argument("credit", type=A_CREDIT)
 @click.option("--why", required=True, help="For whoever asks later; kept in the store only.")
 @waits
 @as_json
@@ -129,9 +132,9 @@ def unmatched_close(work: Work, credit: int, why: str, *, wait: bool, as_json: b
 def _wish(work: Work, kind: str, args: dict[str, object], *, wait: bool) -> int:
     with work.store.writing() as session:
         number = wishes.wish(session, kind, args, by=work.person, now=datetime.now(UTC)).id
-    running = "the daemon does it with its next turn"
-    idle = "no daemon is running: `pars-connector once` does it"
-    terminal.complain(running if is_running(work.store) else idle)
+    if not is_running(work.store):
+        return nobody_to_wait_for(wait=wait)
+    terminal.complain("the daemon does it with its next turn")
     return _until_done(work, number) if wait else 0
 
 

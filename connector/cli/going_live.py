@@ -13,6 +13,7 @@ from connector.collection import rereading
 from connector.collection.rereading import Stretch
 from connector.config import InletConfig, SourceConfig
 from connector.inquiry import backfill as inquiry
+from connector.inquiry.listing import counted
 from connector.inquiry.lrs_report import span
 from connector.inquiry.windows import Window
 from connector.store import releases
@@ -49,8 +50,10 @@ def backfill(
         found = inquiry.estimate(work.store, work.config, windows, lambda *so_far: tell(_how_far(*so_far)))
     _show(found, as_json=as_json)
     adds = sum(one.adds for one in found)
-    if dry_run or not (yes or click.confirm(f"Read it, and add {adds} awards?", err=as_json)):
+    if dry_run:
         return 0
+    if not yes:
+        click.confirm(f"Read it, and add {counted(adds, 'award', 'awards')}?", abort=True, err=as_json)
     now, asked = datetime.now(UTC), list[bool]()
     with work.store.writing() as session:
         for window in windows:

@@ -9,9 +9,10 @@ import click
 
 from connector import terminal
 from connector.cli.testing import test
-from connector.cli.work import Work, pass_work, plainly
+from connector.cli.work import Work, from_here, pass_work, placed_here, plainly
 from connector.errors import ConfigError
 from connector.findings import Finding
+from connector.inquiry.listing import counted
 
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
@@ -38,11 +39,12 @@ def lint(work: Work, folder: Path | None, style: str, *, strict: bool) -> int:
 
     place = work.config.mappings if folder is None else folder
     with terminal.progress("reading the rules"):
-        found = [_from_here(one) for one in linting.findings(place, work.config if folder is None else None)]
+        found = [placed_here(one) for one in linting.findings(place, work.config if folder is None else None)]
     _show(found, style)
     errors = sum(one.level == "error" for one in found)
     if style == "text":
-        terminal.say(f"{errors} errors, {len(found) - errors} warnings in {place}")
+        warnings = counted(len(found) - errors, "warning", "warnings")
+        terminal.say(f"{counted(errors, 'error', 'errors')}, {warnings} in {from_here(str(place))}")
     return ConfigError.exit_code if errors or (strict and found) else 0
 
 
@@ -51,12 +53,6 @@ def _show(found: Sequence[Finding], style: str) -> None:
         terminal.json_lines(one.model_dump() for one in found)
     for one in found if style != "json" else []:
         terminal.say(str(one) if style == "text" else _annotation(one))
-
-
-def _from_here(finding: Finding) -> Finding:
-    """With its path from the current folder, where the file lies below it: short, and what GitHub needs."""
-    path, here = Path(finding.path).absolute(), Path.cwd()
-    return finding.model_copy(update={"path": str(path.relative_to(here))}) if path.is_relative_to(here) else finding
 
 
 def _annotation(finding: Finding) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from connector import terminal
-from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
+from connector.cli.work import FAILED, Work, as_json, nobody_to_wait_for, pass_work, plainly
 from connector.inquiry import plan as inquiry
 from connector.mapping.versions import apply
 from connector.mapping.versions.plan import Plan
@@ -18,6 +18,8 @@ from connector.store.tables import Wish
 
 PATIENCE = 600.0  # seconds that --wait waits
 _ASK = 0.2
+_NOTHING = "nothing waits: statements read before have the outcomes that these rules give"
+_NOTHING_NEW = "nothing is new: what else changes waits for `pars-connector plan --apply` without --adds-only"
 
 
 @click.command()
@@ -53,8 +55,9 @@ def plan(
         return FAILED
     with terminal.progress("looking") as tell:
         found = inquiry.proposed(work.store, work.config, lambda done, whole: tell(_how_far(done, whole)))
-    _show(work, found, as_json=as_json)
-    if agreed is None or found.is_empty:
+    shown = inquiry.additions(found) if adds_only else found
+    _show(work, shown, _NOTHING_NEW if adds_only else _NOTHING, as_json=as_json)
+    if agreed is None or shown.is_empty:
         return 0
     if agreed and agreed != found.id:
         terminal.complain(f"this is not the plan {agreed} any more: the rules, a statement or a credit has changed")
@@ -64,16 +67,15 @@ def plan(
     return _wish(work, found, adds_only=adds_only, wait=wait)
 
 
-def _show(work: Work, found: Plan, *, as_json: bool) -> None:
+def _show(work: Work, found: Plan, nothing: str, *, as_json: bool) -> None:
     if as_json:
         terminal.json_lines(inquiry.as_json(found))
         return
-    nothing = "nothing waits: statements read before have the outcomes that these rules give"
     terminal.table("the plan", inquiry.COLUMNS, inquiry.rows(found), nothing=nothing if found.is_empty else "")
     for line in (*inquiry.examples(found), *inquiry.summary(found)):
         terminal.say(line)
-    if is_running(work.store) and inquiry.files_differ(work.store, work.config):
-        terminal.complain("the files on disk are not the rules in force: this is the plan of those in force")
+    if is_running(work.store) and (said := inquiry.other_files(work.store, work.config)):
+        terminal.complain(said)
 
 
 def _is_agreed(found: Plan, moved: Sequence[str], *, adds_only: bool, yes: bool) -> bool:
@@ -97,10 +99,10 @@ def _wish(work: Work, found: Plan, *, adds_only: bool, wait: bool) -> int:
     with work.store.writing() as session:
         now = datetime.now(UTC)
         wish = apply.ask(session, found.id, found.target, adds_only=adds_only, by=work.person, now=now)
-    running = is_running(work.store)
-    idle = "no daemon is running: `pars-connector once` does it"
-    terminal.complain("the daemon does it with its next turn" if running else idle)
-    return _wait(work, wish.id) if wait and running else 0
+    if not is_running(work.store):
+        return nobody_to_wait_for(wait=wait)
+    terminal.complain("the daemon does it with its next turn")
+    return _wait(work, wish.id) if wait else 0
 
 
 def _wait(work: Work, wish_id: int) -> int:

@@ -12,6 +12,7 @@ from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
 from connector.config import InletConfig, SourceConfig
 from connector.inquiry import drafts, suggest
 from connector.inquiry.windows import Window
+from connector.mapping.loader import RULES, TESTS
 
 _COLUMNS = ("verb", "type", "statements", "objects", "for example")
 _AS_RULES = 12
@@ -59,11 +60,14 @@ def suggest_(
     pars-connector mappings suggest --source campus --write mappings/suggested.yaml
     pars-connector mappings suggest --type quiz --as catalogue --write mappings/quizzes.yaml
     """
-    if path and (taken := [one for one in (path, path.with_suffix(".csv")) if one.exists()]):
-        raise click.BadParameter(f"{taken[0]} exists, and nothing is overwritten", param_hint="--write")
+    if path:
+        _refuse_unfit(path)
     found = _read(work, name, since)
     _show(found, as_json=as_json)
     courses = found.courses(types)
+    if found.unwritable:
+        what = "the id holds a blank or a control character, or begins with = + - @"
+        terminal.complain(f"{found.unwritable} objects stand in no draft: {what}")
     if not courses:
         terminal.complain("nothing was completed there: no draft" + (f" for {', '.join(types)}" if types else ""))
         return FAILED
@@ -72,6 +76,15 @@ def suggest_(
         return 0
     _write(path, courses, style or ("rules" if len(courses) <= _AS_RULES else "catalogue"))
     return 0
+
+
+def _refuse_unfit(path: Path) -> None:
+    """Say beforehand what would be read by nobody, or take the place of something."""
+    if not path.name.endswith(RULES) or path.name.endswith(TESTS) or not path.name.isprintable():
+        wanted = f"a mapping file ends in {' or '.join(RULES)}, and not in {TESTS[0]}"
+        raise click.BadParameter(f"{wanted}: {path.name!r} would not be read as one", param_hint="--write")
+    if taken := [one for one in (path, path.with_suffix(".csv")) if one.exists()]:
+        raise click.BadParameter(f"{taken[0]} exists, and nothing is overwritten", param_hint="--write")
 
 
 def _read(work: Work, name: str | None, since: datetime | None) -> suggest.Holdings:

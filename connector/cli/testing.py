@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from connector import terminal
-from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
+from connector.cli.work import FAILED, Work, as_json, from_here, pass_work, plainly
 
 if TYPE_CHECKING:
     from connector.mapping.cases.coverage import Coverage, Spot
@@ -75,7 +76,13 @@ def _tried(work: Work, folder: Path | None) -> tuple[list[TestResult], Coverage]
         say("running the tests")
         tried = rule_tests.try_all(ruleset, place, documents)
         say("looking what they have tried")
-        return [one.result for one in tried], case_coverage.coverage(ruleset, documents, tried)
+        covered = case_coverage.coverage(ruleset, documents, tried)
+    results = [one.result.model_copy(update={"file": from_here(one.result.file)}) for one in tried]
+    return results, replace(covered, rules=_here(covered.rules), conditions=_here(covered.conditions))
+
+
+def _here(spots: Sequence[Spot]) -> tuple[Spot, ...]:
+    return tuple(replace(one, file=from_here(one.file)) for one in spots)
 
 
 def _run(results: Sequence[TestResult], coverage: Coverage, require: int, *, as_json: bool) -> int:
@@ -123,6 +130,6 @@ def _record(work: Work, statement_id: str, rule: str, into: Path | None) -> int:
 
     config = work.config
     written = recording.record(work.store, config.mappings, defaults_of(config), statement_id, rule, into)
-    terminal.say(f"{written.where}: {written.name}")
+    terminal.say(f"{from_here(written.where)}: {written.name}")
     terminal.say("  the learner in it is invented; read it before you share it")
     return 0

@@ -17,6 +17,7 @@ from connector import config as configuration
 from connector import logs, terminal
 from connector.config import Config
 from connector.errors import ConfigError, ConnectorError
+from connector.findings import Finding
 from connector.store.open import open_store
 from connector.store.poison import describe
 from connector.store.session import Store
@@ -62,7 +63,7 @@ def plainly(command: Callable[P, int | None]) -> Callable[P, None]:
         try:
             code = command(*args, **kwargs)
         except ConnectorError as error:
-            terminal.complain(str(error) if isinstance(error, ConfigError) else f"error: {error}")
+            terminal.complain(_fault(error) if isinstance(error, ConfigError) else f"error: {error}")
             code = error.exit_code
         except BrokenPipeError:
             code = _nobody_reads()
@@ -77,6 +78,27 @@ def plainly(command: Callable[P, int | None]) -> Callable[P, None]:
         sys.exit(code or 0)
 
     return run
+
+
+def _fault(error: ConfigError) -> str:
+    """All of its findings, with their paths as lint says them."""
+    return "\n".join(str(placed_here(one)) for one in error.findings) or str(error)
+
+
+def from_here(path: str) -> str:
+    """From the current folder, where the file lies below it: short, and what GitHub needs."""
+    whole, here = Path(path).absolute(), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else path
+
+
+def placed_here(finding: Finding) -> Finding:
+    return finding.model_copy(update={"path": from_here(finding.path)})
+
+
+def nobody_to_wait_for(*, wait: bool) -> int:
+    """What was asked for stays asked for; whoever wanted to wait until it is done learns that it is not."""
+    terminal.complain("no daemon is running: `pars-connector once` does it")
+    return FAILED if wait else 0
 
 
 def _nobody_reads() -> int:

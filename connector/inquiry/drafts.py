@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from connector.inquiry.suggest import Course
+from connector.inquiry.suggest import FORMULA, Course
+from connector.mapping.language.short_names import ACTIVITY_TYPES, VERBS
 
 SCHEMA = "# yaml-language-server: $schema=../docs/reference/mapping.schema.json"
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
@@ -26,7 +27,7 @@ rules:
 
 _RULE = """\
   # {title}: {statements} statements, {learners} learners
-  - name: {name}
+  - name: "{name}"
     when:
       - {{path: verb.id, {verbs}}}
       - {{path: object.id, is: {object_id}}}
@@ -40,13 +41,14 @@ _CATALOGUE = """\
 # A draft of {day} by `pars-connector mappings suggest`: one rule, and a row of {sheet} for each of {count}.
 #
 # In the sheet fill in `activity_id` and `credits` (and a board's column, such as ABIM, for its points). A row without
-# an activity id gives no credit: its completions are ignored until there is one.
+# an activity id gives no credit: its completions are ignored until there is one. Each learner earns each activity once,
+# whichever of the verbs came, and however often: that is `per: activity`, which counts where a rule names no other.
 version: 1
 rules:
-  - name: {name}
+  - name: "{name}"
     when:
       - {{path: verb.id, {verbs}}}
-{type}    catalogue: {{from: {sheet}, key: object.id}}
+{type}    catalogue: {{from: {quoted_sheet}, key: object.id}}
 """
 
 
@@ -60,16 +62,17 @@ def as_rules(courses: Sequence[Course], day: date) -> str:
 def _rule(one: Course, name: str) -> str:
     return _RULE.format(
         title=one.title or one.object_id, statements=one.statements, learners=one.learners, name=name,
-        verbs=_verbs(one.verbs), object_id=_quoted(one.object_id), type=_type([one.type]),
+        verbs=_verbs(one.verbs), object_id=_quoted(one.object_id), type=_type(one.types),
     )  # fmt: skip
 
 
 def as_catalogue(courses: Sequence[Course], day: date, *, name: str, sheet: str) -> tuple[str, str]:
-    """A mapping file with one rule, and the sheet that it names, as CSV."""
+    """A mapping file with one rule, and the sheet that it names, as CSV; `name` is made a rule's name."""
     verbs = sorted({verb for one in courses for verb in one.verbs})
+    types = sorted({kind for one in courses for kind in one.types})
     text = _CATALOGUE.format(
-        schema=SCHEMA, day=day, count=_counted(courses), name=name, sheet=sheet, verbs=_verbs(verbs),
-        type=_type(sorted({one.type for one in courses})),
+        schema=SCHEMA, day=day, count=_counted(courses), name=_unique({}, name), sheet=sheet,
+        quoted_sheet=_quoted(sheet), verbs=_verbs(verbs), type=_type(types),
     )  # fmt: skip
     page = io.StringIO(newline="")
     writer = csv.writer(page)
@@ -80,7 +83,7 @@ def as_catalogue(courses: Sequence[Course], day: date, *, name: str, sheet: str)
 
 def _inert(text: str) -> str:
     """A title from an LRS that Excel would run as a formula stays text."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _verbs(verbs: Sequence[str]) -> str:
@@ -96,12 +99,12 @@ def _type(types: Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A word as it is, everything else in quotes: a question mark in braces would be misread."""
-    return text if re.fullmatch(r"[a-z]+( [a-z]+)*", text) else json.dumps(text, ensure_ascii=False)
+    """A short name as it is, everything else in quotes: a question mark in braces would be misread, or `true`."""
+    return text if text in VERBS or text in ACTIVITY_TYPES else json.dumps(text, ensure_ascii=False)
 
 
 def _unique(names: dict[str, int], title: str) -> str:
-    """A rule's name from a title.
+    """A rule's name from a title; `names` are those that are taken, with the last number that each was given.
 
     >>> names = {}
     >>> _unique(names, "Opioid Update: 2026"), _unique(names, "Opioid update 2026"), _unique(names, "李")
@@ -109,8 +112,12 @@ def _unique(names: dict[str, int], title: str) -> str:
     """
     slug = _NOT_IN_A_NAME.sub("-", title.lower().removeprefix("https://").removeprefix("http://")).strip("-")
     slug = slug[:80].strip("-") or "course"
-    names[slug] = names.get(slug, 0) + 1
-    return slug if names[slug] == 1 else f"{slug}-{names[slug]}"
+    number = names.get(slug, 0) + 1
+    while (name := slug if number == 1 else f"{slug}-{number}") in names:
+        number += 1
+    names[slug] = number
+    names.setdefault(name, 1)
+    return name
 
 
 def _counted(courses: Iterable[Course]) -> str:

@@ -5,6 +5,7 @@ Reads any room, writes nothing, and shows no personal value of ours; PARS's own 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -14,11 +15,12 @@ from sqlmodel import Session, col, select
 
 from connector.config import Config
 from connector.errors import MappingError
-from connector.inquiry import judged, uncaught, waiting
-from connector.inquiry.listing import counted, find_learner, is_number
+from connector.inquiry import judged, succeeded, uncaught, waiting
+from connector.inquiry.listing import counted, find_learner, is_number, stored_problems
 from connector.inquiry.story import Line, because, moment
 from connector.mapping.cases.run import as_statement as as_statement_of
 from connector.mapping.evaluate import evaluate
+from connector.mapping.language.mailboxes import without_mailboxes
 from connector.mapping.loader import from_texts, load
 from connector.mapping.stage import defaults_of
 from connector.records import Problem
@@ -64,6 +66,7 @@ _UNSENT = (State.HELD, State.READY, State.REFUSED)
 _AT_PARS = (State.PENDING, State.CONFIRMED, State.REJECTED, State.UNMATCHED)
 _STORY_OF_A_STATEMENT = 2  # the depth at which credits stand in one
 _MOST_STATEMENTS = 10
+_NO_NAME = re.compile(r"[0-9]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 Told = tuple[datetime, str]
 
 
@@ -87,9 +90,8 @@ def explain_document(config: Config, document: Any) -> list[Line]:
     """
     rules = load(config.mappings, defaults_of(config))
     statement = as_statement_of(document)
-    lines = [
-        Line(depth=0, text=f"a statement by the rules in {config.mappings}: {statement.verb} {statement.object_id}")
-    ]
+    about = without_mailboxes(f"{statement.verb} {statement.object_id}")
+    lines = [Line(depth=0, text=f"a statement by the rules in {config.mappings}: {about}")]
     lines += judged.by_rules(rules, statement, document, 1, strict=False)
     for one in evaluate(rules, statement, document):
         lines += judged.outcome(one.rule, one.outcome, 1)
@@ -126,7 +128,7 @@ def _statement(session: Session, config: Config, row: StatementRow) -> Iterator[
     yield Line(
         depth=0,
         at=moment(row.stored),
-        text=f"statement {row.statement_id} from {row.source_id}: {row.verb} {row.object_id}",
+        text=f"statement {row.statement_id} from {row.source_id}: {row.verb} {without_mailboxes(row.object_id)}",
     )
     if row.duplicate_of is not None:
         first = session.get_one(StatementRow, row.duplicate_of)
@@ -179,6 +181,10 @@ def _outcome(session: Session, config: Config, row: EvidenceRow) -> Iterator[Lin
     if row.award_id is not None:
         for credit in session.exec(select(Credit).where(Credit.award_id == row.award_id).order_by(col(Credit.id))):
             yield from _credit(session, config, credit, 2)
+    for place, credit in enumerate(succeeded.earned_before(session, row)):
+        if place == 0:
+            yield Line(depth=2, text="before a plan was applied it earned:")
+        yield from _credit(session, config, credit, 2)
 
 
 def _dated(row: EvidenceRow) -> str:
@@ -199,17 +205,19 @@ def _credit(session: Session, config: Config, credit: Credit, depth: int) -> Ite
     yield Line(depth=depth + 1, at=moment(credit.state_since), text=f"{credit.state}{because(credit.reason)}")
     if credit.wanted == "absent":
         yield Line(depth=depth + 1, text=f"no longer wanted{because(credit.why_absent)}")
+    yield from succeeded.told(session, credit, depth + 1)
     yield from _words(credit, depth + 1)
     if credit.reason == elsewhere.CODE:
         row = baseline.origin(session, credit, award)
         who = f"{row}, a row of an imported sheet, reports it" if row else "PARS holds it under an id that is not ours"
         yield Line(depth=depth + 1, text=f"reported elsewhere: {who}")
-    for problem in (Problem.model_validate(one) for one in credit.problems):
+    for problem in stored_problems(credit):
         kind = "stops it" if problem.holds else "warning"
         yield Line(depth=depth + 1, text=f"{kind}: {problem.message} ({problem.code}; {problem.who} acts)")
         if problem.holds and problem.hint:
             yield Line(depth=depth + 2, text=problem.hint)
-    for at, text in sorted([*_journal(session, credit), *_events(session, credit)], key=lambda told: told[0]):
+    told = [*_journal(session, credit), *_events(session, credit), *succeeded.decided(session, credit)]
+    for at, text in sorted(told, key=lambda one: one[0]):
         yield Line(depth=depth + 1, at=moment(at), text=text)
     yield Line(depth=depth + 1, at=moment(credit.next_at), text=f"next: {_next(credit)}{_unless_off(config, credit)}")
 
@@ -222,19 +230,22 @@ def _earned_by(session: Session, award: Award, depth: int) -> Iterator[Line]:
         voided = "" if outcome.standing else ", voided"
         text = f"earned by statement {statement.statement_id} from {statement.source_id}{_dated(outcome)}{voided}"
         yield Line(depth=depth, at=moment(statement.timestamp), text=text)
+    yield from succeeded.left(session, award, depth)
     yield Line(depth=depth, text=f"actor: {shown_actor(award.anchor)}")
 
 
 def shown_actor(key: str) -> str:
-    """An actor key for the eyes of staff: an account as the LMS has it, a mailbox without its owner.
+    """An actor key for the eyes of staff: an account that is a mere number, everything else without its owner.
 
+    >>> shown_actor("account:https://lms.example.org|4"), shown_actor("account:https://lms.example.org|ann.lee")
+    ('account 4 at https://lms.example.org', 'an account at https://lms.example.org')
     >>> shown_actor("mbox:ann.lee@example.org")
     'a mailbox at example.org'
     """
     kind, _, value = key.partition(":")
     if kind == "account":
         home, _, name = value.rpartition("|")
-        return f"account {name} at {home}"
+        return f"account {name} at {home}" if _NO_NAME.fullmatch(name) else f"an account at {home}"
     return f"a mailbox at {value.rpartition('@')[2]}" if kind == "mbox" else f"an {kind}"
 
 
@@ -284,4 +295,4 @@ def _events(session: Session, credit: Credit) -> Iterator[Told]:
     for event in session.exec(told):
         moved = f"{event.from_state} -> {event.to_state}" if event.from_state != event.to_state else event.what
         if event.at:
-            yield event.at, f"{moved}{because(event.code)}, by {event.by}"
+            yield event.at, f"{moved}{because(event.code)}, by {event.by}{succeeded.after_plan(session, event)}"

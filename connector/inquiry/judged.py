@@ -15,6 +15,7 @@ from connector.inquiry.story import Line
 from connector.mapping.evaluate import RuleTrace
 from connector.mapping.evaluate import explain as trace
 from connector.mapping.language.conditions import Seen
+from connector.mapping.language.rules import Rule
 from connector.mapping.loader import Ruleset
 from connector.records import Completion, Evidence, Ignored, Problem, Statement
 
@@ -31,8 +32,10 @@ def by_rules(rules: Ruleset, statement: Statement, document: Any, depth: int, *,
     if not judged and traces:
         yield Line(depth=depth, text="no rule names this verb and object; the nearest one:")
         judged = [nearest(traces)]
+    told = {active.rule.name: active.rule for active in rules.rules}
     for one in judged[:_MOST_RULES]:
         yield from _told(one, depth)
+        yield from _others(told[one.rule], document, depth + 1, strict=strict)
     if (more := len(judged) - _MOST_RULES) > 0:
         yield Line(depth=depth, text=f"and {counted(more, 'rule', 'rules')} more that came less near")
 
@@ -98,6 +101,16 @@ def _told(one: RuleTrace, depth: int) -> Iterator[Line]:
         yield Line(depth=depth + 1, text=f"NO  {one.outcome.reason}")
     if isinstance(one.outcome, Problem):
         yield Line(depth=depth + 1, text=f"{one.outcome.message} ({one.outcome.code}; {one.outcome.who} acts)")
+
+
+def _others(rule: Rule, document: Any, depth: int, *, strict: bool) -> Iterator[Line]:
+    """The conditions of what meets or undoes a completion: is this statement such a one?"""
+    groups = [(f"also requires within {span(one.within)}:", one.when) for one in rule.also_requires]
+    for title, when in [*groups, ("undone by:", rule.undone_by)]:
+        if when:
+            yield Line(depth=depth, text=title)
+        for condition in when:
+            yield from _condition(condition.look(document, strict=strict), depth + 1)
 
 
 def _condition(seen: Seen, depth: int) -> Iterator[Line]:

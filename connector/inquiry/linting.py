@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from connector import activities
@@ -10,6 +11,7 @@ from connector.errors import ConfigError, MappingError
 from connector.findings import Finding
 from connector.mapping import loader
 from connector.mapping.cases import files as case_files
+from connector.mapping.cases.files import Case, UnreadableError
 from connector.mapping.checks import Registered
 from connector.mapping.loader import Defaults
 from connector.mapping.stage import defaults_of
@@ -36,10 +38,20 @@ def _of_cases(folder: Path, defaults: Defaults, of_rules: list[Finding]) -> list
         return []
     ruleset = loader.load(folder, defaults)
     try:
-        case_files.cases_of(ruleset, folder, case_files.documents_of(ruleset, folder))
+        cases = case_files.cases_of(ruleset, folder, case_files.documents_of(ruleset, folder))
     except MappingError as error:
         return list(error.findings)
-    return []
+    return [finding for case in cases for finding in _unreadable(case)]
+
+
+def _unreadable(case: Case) -> Iterator[Finding]:
+    """A warning: rules go live without their tests."""
+    try:
+        case.statements()
+    except UnreadableError as error:
+        message = f"the statement of the test `{case.test.name}` cannot be read: {error}"
+        place = case.document.where(case.loc)
+        yield case.document.finding("mapping.no_statement", place, message, error.hint, "warning")
 
 
 def _registered(provider: ProviderConfig, unreadable: list[Finding]) -> dict[str, Registered] | None:

@@ -14,6 +14,7 @@ from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerKey, LearnerRow
 
 IDENTITY, ONE_PER_DATE = "learner.", "credit.one_per_date"
+_OVER = (State.WITHDRAWN, State.CLOSED)
 
 
 class Row(Frozen):
@@ -70,7 +71,7 @@ def unmatched(store: Store) -> list[Row]:
     reason = col(Credit.reason)
     waiting = (col(Credit.state) == State.HELD) & or_(reason.startswith(IDENTITY), reason == ONE_PER_DATE)
     mend = or_(col(Credit.state) == State.UNMATCHED, waiting) & (col(Credit.wanted) == "present")
-    decide = (col(Credit.attention) != "") & col(Credit.state).not_in((State.WITHDRAWN, State.CLOSED))
+    decide = (col(Credit.attention) != "") & col(Credit.state).not_in(_OVER)
     query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(or_(mend, decide))
     with store.reading() as session:
         found = session.exec(query.order_by(col(Credit.state_since), col(Credit.id))).all()
@@ -129,7 +130,7 @@ def _row(credit: Credit, award: Award) -> Row:
 
 
 def _problems(credit: Credit) -> tuple[Problem, ...]:
-    if not credit.attention:
+    if not credit.attention or credit.state in _OVER:
         return _own_problems(credit)
     hint = "look at its story; once it is decided, `pars-connector unmatched close` takes it off the list"
     called = Problem(code=credit.attention, message="a person must look at it", hint=hint)
@@ -145,4 +146,10 @@ def _own_problems(credit: Credit) -> tuple[Problem, ...]:
         return (Problem(code=credit.reason, field="identity", message=message, hint=hint),)
     if credit.state in (State.REFUSED, State.REJECTED, State.WITHDRAWAL_REFUSED):
         return (Problem(code=credit.reason, message="PARS or the board said no", hint="see what PARS says of it"),)
-    return tuple(Problem.model_validate(row) for row in credit.problems)
+    return stored_problems(credit)
+
+
+def stored_problems(credit: Credit) -> tuple[Problem, ...]:
+    """What the gates said; of a credit that is over only what ended it, for nobody acts on the rest any more."""
+    found = (Problem.model_validate(row) for row in credit.problems)
+    return tuple(one for one in found if credit.state not in _OVER or one.code == credit.reason)

@@ -55,10 +55,27 @@ def is_under_way(store: Store) -> bool:
         return session.exec(rows.limit(1)).first() is not None
 
 
-def files_differ(store: Store, config: Config) -> bool:
-    """Are there rules on disk, good or bad, that are not the rules in force?"""
+def other_files(store: Store, config: Config) -> str:
+    """A sentence where the files on disk, good or bad, are not the rules in force."""
     with store.reading() as session:
-        return active.judge(session, store, config).verdict is not active.Verdict.IN_FORCE
+        verdict = active.judge(session, store, config).verdict
+    if verdict is active.Verdict.IN_FORCE:
+        return ""
+    refused = "the files on disk have errors: `pars-connector lint`"
+    fault = refused if verdict is active.Verdict.REFUSED else "the files on disk are not the rules in force"
+    return f"{fault}; this is the plan of those in force"
+
+
+def additions(found: Plan) -> Plan:
+    """As much of it as --adds-only does, under the same id."""
+    others = dict.fromkeys(("changed", "ended", "changed_unsent", "reported_again", "closed", "withdrawn"), 0)
+    adds, groups = {"adds": found.waits["adds"]}, []
+    for group in found.groups:
+        new = tuple(one for one in group.examples if one.becomes and not one.was)
+        if group.added:
+            mixed = group.changed or group.ended
+            groups.append(group.model_copy(update={"examples": new, **(others if mixed else {})}))
+    return found.model_copy(update={"groups": tuple(groups), "waits": dict.fromkeys(found.waits, 0) | adds})
 
 
 def rows(found: Plan) -> Iterator[tuple[str, str, str, str]]:

@@ -6,7 +6,7 @@ Counts statements and how many different learners they are of; keeps no statemen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,9 @@ MOST_OBJECTS = 50_000
 _CHUNK = 2_000
 _LONGEST_TITLE = 120
 _SAMPLES = 3
+_COURSE = "course"
+FORMULA = ("=", "+", "-", "@")
+"""How a cell begins that Excel would run."""
 _BY_IRI = {iri: name for names in (VERBS, ACTIVITY_TYPES) for name, iris in names.items() for iri in iris}
 _PARTS = frozenset({"question", "quiz attempt", "scorm content", "section", "site", "submission"})
 """What is finished on the way to something else."""
@@ -51,11 +54,14 @@ class Kind(Frozen):
 
 
 class Course(Frozen):
-    """One object that somebody completed: what a rule or a row of a catalogue is drafted for."""
+    """One object that somebody completed: what a rule or a row of a catalogue is drafted for.
+
+    Systems change the type of a course, and some statements name none: then "" is among the types.
+    """
 
     object_id: str
     title: str
-    type: str
+    types: tuple[str, ...]
     verbs: tuple[str, ...]
     statements: int
     learners: int
@@ -68,6 +74,10 @@ class _Object:
     title: str = ""
     verbs: Counter[str] = field(default_factory=Counter)
     learners: set[int] = field(default_factory=set)
+
+    def shown(self, kind: str) -> str:
+        """Its title; none for what only one learner has: certificates and the like are named after people."""
+        return self.title if len(self.learners) > 1 or short(kind) == _COURSE else ""
 
 
 @dataclass
@@ -96,26 +106,38 @@ class Holdings:
         groups: dict[tuple[str, str], list[tuple[int, str]]] = {}
         for (_, kind), found in self.objects.items():
             for verb, count in found.verbs.items():
-                groups.setdefault((short(verb), short(kind)), []).append((count, found.title))
+                groups.setdefault((_plain(short(verb)), short(kind)), []).append((count, found.shown(kind)))
         rows = [_kind(verb, kind, said) for (verb, kind), said in groups.items()]
         return sorted(rows, key=lambda row: (-row.statements, row.verb, row.type))
 
     def courses(self, types: Sequence[str] = ()) -> list[Course]:
         """What was completed: whole courses where there are any, else whatever is no part of something else."""
-        found = list(self._completed())
-        wanted = set(types) or ({"course"} if any(one.type == "course" for one in found) else set())
-        fit = [one for one in found if (one.type in wanted if wanted else one.type not in _PARTS)]
+        found = [_course(object_id, said) for object_id, said in self._completed().items() if can_be_written(object_id)]
+        wanted = set(types) or ({_COURSE} if any(_COURSE in one.types for one in found) else set())
+        fit = [one for one in found if (wanted.intersection(one.types) if wanted else _PARTS.isdisjoint(one.types))]
         return sorted(fit, key=lambda one: (-one.learners, one.object_id))
 
-    def _completed(self) -> Iterator[Course]:
+    @property
+    def unwritable(self) -> int:
+        """Objects that somebody completed, and whose id no draft may hold."""
+        return sum(not can_be_written(object_id) for object_id in self._completed())
+
+    def _completed(self) -> dict[str, dict[str, _Object]]:
+        """By object and type. One object is one course, however often its type changed."""
+        courses: dict[str, dict[str, _Object]] = {}
         for (object_id, kind), found in self.objects.items():
-            verbs = sorted({short(verb) for verb in found.verbs if verb in COMPLETING})
-            if verbs:
-                count = sum(found.verbs[verb] for verb in found.verbs if verb in COMPLETING)
-                yield Course(
-                    object_id=object_id, title=found.title, type=short(kind), verbs=tuple(verbs), statements=count,
-                    learners=len(found.learners),
-                )  # fmt: skip
+            if not COMPLETING.isdisjoint(found.verbs):
+                courses.setdefault(object_id, {})[kind] = found
+        return courses
+
+
+def can_be_written(object_id: str) -> bool:
+    """Whatever an LRS holds, it adds no line to a draft, and no formula to a sheet.
+
+    >>> can_be_written("https://example.org/1"), can_be_written("a\\n- b"), can_be_written("a b"), can_be_written("=A1")
+    (True, False, False, False)
+    """
+    return object_id.isprintable() and " " not in object_id and not object_id.startswith(FORMULA)
 
 
 def of_lrs(windows: Iterable[Window], tell: Tell) -> Holdings:
@@ -148,6 +170,20 @@ def of_store(store: Store, sources: Sequence[InletConfig], since: datetime, foun
         after = chunk[-1].id
 
 
+def _course(object_id: str, said: Mapping[str, _Object]) -> Course:
+    told = Counter[str]()
+    for found in said.values():
+        told.update({verb: count for verb, count in found.verbs.items() if verb in COMPLETING})
+    return Course(
+        object_id=object_id,
+        title=next(filter(None, (found.shown(kind) for kind, found in said.items())), ""),
+        types=tuple(sorted(set(map(short, said)))),
+        verbs=tuple(sorted(set(map(short, told)))),
+        statements=told.total(),
+        learners=len(set().union(*(found.learners for found in said.values()))),
+    )
+
+
 def _kind(verb: str, kind: str, said: Sequence[tuple[int, str]]) -> Kind:
     titles = dict.fromkeys(title for _, title in sorted(said, reverse=True) if title)
     statements = sum(count for count, _ in said)
@@ -155,7 +191,7 @@ def _kind(verb: str, kind: str, said: Sequence[tuple[int, str]]) -> Kind:
 
 
 def _named(document: Any) -> tuple[str, str]:
-    """The type and the title of the object, as far as it has either."""
+    """The type and the title of the object, as far as it has either; a type that is no IRI cannot be asked for."""
     thing = document.get("object") if isinstance(document, dict) else None
     definition = thing.get("definition") if isinstance(thing, dict) else None
     if not isinstance(definition, dict):
@@ -163,4 +199,9 @@ def _named(document: Any) -> tuple[str, str]:
     kind, name = definition.get("type"), definition.get("name")
     titles = list(name.values()) if isinstance(name, dict) else [name]
     title = next((one for one in titles if isinstance(one, str)), "")
-    return kind if isinstance(kind, str) else "", "".join(filter(str.isprintable, title)).strip()[:_LONGEST_TITLE]
+    kind = kind if isinstance(kind, str) and ":" in kind and kind.isprintable() else ""
+    return kind, _plain(title).strip()[:_LONGEST_TITLE]
+
+
+def _plain(text: str) -> str:
+    return "".join(filter(str.isprintable, text))

@@ -12,6 +12,7 @@ from connector.config import Config
 from connector.errors import MappingError
 from connector.inquiry import judged
 from connector.inquiry.story import Line, moment
+from connector.mapping.language.mailboxes import without_mailboxes
 from connector.mapping.language.short_names import COMPLETING
 from connector.mapping.loader import Ruleset, from_texts
 from connector.mapping.stage import defaults_of
@@ -31,7 +32,8 @@ def of_learner(session: Session, config: Config, keys: Sequence[LearnerKey]) -> 
     newest = "the newest of the " if len(rows) > _MOST else ""
     yield Line(depth=1, text=f"{newest}completions that no rule caught:")
     for row in rows[:_MOST]:
-        yield Line(depth=2, at=moment(row.timestamp), text=f"statement {row.statement_id}: {row.verb} {row.object_id}")
+        about = without_mailboxes(f"{row.verb} {row.object_id}")
+        yield Line(depth=2, at=moment(row.timestamp), text=f"statement {row.statement_id}: {about}")
         document = orjson.loads(row.raw or b"null")
         yield Line(depth=3, text=judged.stopped(rules, as_statement(row), document))
 

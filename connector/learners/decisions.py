@@ -26,11 +26,8 @@ BY_PERSON, SUMMED = "closed.by_person", "credit.summed"
 
 
 def may_sum(session: Session, credit: Credit) -> Credit | None:
-    """The credit in whose place the sum would be reported; None where there is nothing to sum, or where the second was
-    on its way once itself: its amount stays what it was then."""
-    if not _waits(credit) or series.was_sent(credit):
-        return None
-    return series.earlier(session, credit)
+    """The credit in whose place the sum would be reported; None where there is nothing to sum."""
+    return series.earlier(session, credit) if _waits(credit) else None
 
 
 def may_close(credit: Credit) -> bool:

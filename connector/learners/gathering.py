@@ -24,6 +24,8 @@ VOIDED = "statement.voided"
 GRACE = timedelta(days=1)
 """How long after a window's end, or after the completion came if that was later, a slow source may still tell."""
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime(9999, 12, 1, tzinfo=UTC)
+"""Statements may bear any date; later than this nothing can be added to it."""
 
 
 @dataclass(frozen=True)
@@ -147,5 +149,5 @@ def _is_undone(telling: Telling, heard: Heard) -> bool:
 
 def waits_until(telling: Telling, lacking: Iterable[Need]) -> datetime:
     """When it is no longer waited for: after the longest window of what is missing, with our grace."""
-    ends = telling.at + max(need.within for need in lacking)
+    ends = telling.at + min(max(need.within for need in lacking), _NEVER - telling.at)
     return max(ends, telling.received) + GRACE

@@ -1,6 +1,7 @@
 """Completions whose date only Moodle knows: it is asked with no transaction open, and fills them before any award.
 
-Knows no learner and no award. What Moodle cannot say yet waits with its reason; what it will never say is a Problem.
+Knows no learner, and of awards only that one was left. What Moodle cannot say yet waits with its reason; what it will
+never say is a Problem.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlmodel import Session, col, select
 
 from connector.config import Config, MoodleConfig
 from connector.errors import ConfigError, ConnectorError, NeedsOperator, RetryLater
+from connector.learners import corrections
 from connector.learners.moodle_users import account_of, course_of, forms, number_of, open_moodle
 from connector.logs import log
 from connector.moodle import CourseCompletion, Moodle, User
@@ -257,6 +259,8 @@ def _write(session: Session, row: Waiting, answer: Answer, now: datetime, counts
     if answer.problem:
         evidence.outcome, evidence.reason, evidence.next_at = "problem", answer.problem.code, None
         evidence.problem = answer.problem.model_dump(mode="json")
+        if evidence.left_award is not None:
+            corrections.call_person(session, evidence.left_award, answer.problem.code, now)
         _warn(row, answer.problem)
         counts["problem"] += 1
     elif answer.at:

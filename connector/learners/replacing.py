@@ -12,6 +12,7 @@ from connector.learners.standing import is_free
 from connector.records import CreditOffer
 from connector.store.moves import move, note
 from connector.store.states import State
+from connector.store.succession import follow_up
 from connector.store.tables import Award, Credit
 
 
@@ -26,15 +27,8 @@ def replace(
         return None
     unwant(session, opening, old, code)
     new = add_credit(session, opening, award, offer, code=code)
-    follow_up(session, new, old)
+    follow_up(session, new, old, now=opening.now, by="learners")
     return new
-
-
-def follow_up(session: Session, new: Credit, old: Credit) -> None:
-    """The new one waits for the old one's withdrawal, and the old one's delete for the new one's gates."""
-    new.supersedes, new.next_at = old.id, None
-    session.add(new)
-    session.flush()
 
 
 def unwant(session: Session, opening: Opening, credit: Credit, code: str) -> None:

@@ -24,9 +24,9 @@ from connector.store.unmatched import solved
 
 MAXIMUM, SUMMED, SHARED = "credit.maximum", "credit.summed_into", "credit.series"
 ONE_PER_DATE = "credit.one_per_date"
-_TAKEN = (ONE_PER_DATE, "credit.withdrawal_first")
+_TAKEN = (ONE_PER_DATE, "credit.withdrawal_first", "credit.room_first")
 CLOSING = (MAXIMUM, SUMMED)
-_UNSENT = (State.HELD, State.READY)
+_UNSENT = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
 _GONE = (State.CLOSED, State.WITHDRAWN)
 
 
@@ -63,8 +63,8 @@ def earlier(session: Session, credit: Credit) -> Credit | None:
 
 
 def was_sent(credit: Credit) -> bool:
-    """PARS has seen it, or may have."""
-    return bool(credit.attempts) or credit.state in LIVE or credit.at_pars != "no"
+    """PARS holds it, or may hold it. What it refused, or never got, still takes other terms."""
+    return credit.state in LIVE or credit.at_pars != "no"
 
 
 def own_offer(credit: Credit) -> CreditOffer:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import text
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
@@ -16,7 +15,7 @@ from connector.learners import award as awards
 from connector.learners import corrections, decisions, directory, evidence, open_dates, people, rems, series, standing
 from connector.learners.eligibility import NOT_ELIGIBLE, OTHER_PERSON, gate
 from connector.records import Actor, ActorKey, Completion, Counts, Learner, Problem
-from connector.store import poison
+from connector.store import poison, wishes
 from connector.store.leases import alone
 from connector.store.moves import move
 from connector.store.people import as_learner
@@ -27,7 +26,7 @@ from connector.store.tables.collected import OPEN
 from connector.store.unmatched import solved
 
 ROOM = "learners"
-BATCH = 200
+BATCH, FEW = 200, 20
 CHANGED = "learner.changed"
 _OPEN = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
 _SEEN: WeakKeyDictionary[Store, list[object]] = WeakKeyDictionary()  # the sources' stamps as of the last refresh
@@ -47,7 +46,7 @@ def run(store: Store, config: Config) -> Counts:
     asked = directory.sources(config, store)
     stamps = [source.stamp() for source in asked]
     said_more = _SEEN.get(store) != stamps
-    for learners in _batches(_stale(store, config, datetime.now(UTC), said_more=said_more)):
+    for learners in _stale(store, config, datetime.now(UTC), said_more=said_more):
         if store.stopping.is_set():
             return counts
         _refresh(store, config, asked, learners, counts)
@@ -88,8 +87,11 @@ def _waiting(store: Store, after: int) -> Sequence[EvidenceRow]:
     """The next completions that stand, have their date and have no award yet."""
     rows = select(EvidenceRow).where(_OPEN_EVIDENCE, col(EvidenceRow.standing).is_(True), col(EvidenceRow.id) > after)
     rows = rows.where(col(EvidenceRow.next_at).is_(None), col(EvidenceRow.left_award).is_(None))
+    rows = rows.where(~corrections.is_held_up(EvidenceRow))
     rows = rows.with_hint(EvidenceRow, "INDEXED BY ix_evidence_open", "sqlite")
     with store.reading() as session:
+        if wishes.is_half_applied(session):
+            return []
         return session.exec(rows.order_by(col(EvidenceRow.id)).limit(BATCH)).all()
 
 
@@ -106,7 +108,7 @@ def _join(
         changed = _remember_all(session, opening, keys, answers, relinked)
         joined = defaultdict[int, list[EvidenceRow]](list)
         complete, _ = evidence.look(session, opening, relinked, counts)
-        for row in [*_still_waiting(session, waiting), *complete]:
+        for row in _still_waiting(session, [*waiting, *complete]):
             _attach_safely(session, opening, row, changed, joined, counts)
         for award_id, rows in joined.items():  # once a batch: an LMS may tell one completion a thousand times
             _follow_safely(session, opening, award_id, rows, counts)
@@ -119,6 +121,9 @@ def _still_waiting(session: Session, waiting: Sequence[EvidenceRow]) -> Sequence
     rows = select(EvidenceRow).where(col(EvidenceRow.id).in_([row.id for row in waiting]), _OPEN_EVIDENCE)
     rows = rows.where(col(EvidenceRow.standing).is_(True), col(EvidenceRow.next_at).is_(None))
     rows = rows.where(col(EvidenceRow.left_award).is_(None))  # a plan may have moved it meanwhile
+    rows = rows.where(~corrections.is_held_up(EvidenceRow))
+    if wishes.is_half_applied(session):
+        return []
     rows = rows.order_by(col(EvidenceRow.id)).with_for_update().execution_options(populate_existing=True)
     return session.exec(rows).all()
 
@@ -226,13 +231,15 @@ def _judge_all(session: Session, opening: awards.Opening, changed: Mapping[int, 
 
 
 def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: Counts, *, changed: bool) -> None:
-    """Every gate for every credit of this learner that has not been sent for good."""
+    """Every gate for every credit of this learner that has not been sent for good, and of the closed for those that he
+    may open; a series leaves hundreds closed."""
     learner = as_learner(session, row)
-    mine = select(Credit).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
-    mine = mine.where(col(Credit.state).in_([*_OPEN, State.CLOSED])).order_by(col(Credit.id))
-    for credit in session.exec(mine.with_for_update(of=Credit)).all():
+    mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
+    closed = col(Credit.state) == State.CLOSED
+    barred = closed if changed else closed & (col(Credit.reason) == NOT_ELIGIBLE)
+    mine = mine.where(or_(col(Credit.state).in_(_OPEN), barred)).order_by(col(Credit.id))
+    for credit, award in session.exec(mine.with_for_update(of=Credit)).all():
         with poison.contained(session, "learners", credit, now=opening.now):
-            award = session.get_one(Award, credit.award_id)
             if credit.kind == "rems":
                 _complete_rems(session, award, learner)
             problems = gate(learner, credit.kind, opening.config.learners, found=row.found)
@@ -289,9 +296,10 @@ def _complete_rems(session: Session, award: Award, learner: Learner) -> None:
             session.add(award)
 
 
-def _stale(store: Store, config: Config, now: datetime, *, said_more: bool) -> list[int]:
-    """Learners with credits that wait for a change, or may yet be sent again: all of them when a source says that it
-    changed, else those not asked about for `learners.refresh`, or since PARS's answer made a credit ready again."""
+def _stale(store: Store, config: Config, now: datetime, *, said_more: bool) -> list[list[int]]:
+    """Learners with credits that wait for a change, or may yet be sent again, in batches: all of them when a source
+    says that it changed, else those not asked about for `learners.refresh`, or since PARS's answer made a credit ready
+    again. Those whose credits are to be shared out anew come in small batches: each is a long piece of writing."""
     again = (col(Credit.state) == State.READY) & (col(Credit.reason) != "")
     old = col(LearnerRow.fetched_at) <= now - config.learners.refresh
     old = old | (again & (col(LearnerRow.fetched_at) < col(Credit.state_since)))
@@ -301,8 +309,10 @@ def _stale(store: Store, config: Config, now: datetime, *, said_more: bool) -> l
         due = select(LearnerRow.id).join(Award, col(Award.learner_id) == col(LearnerRow.id))
         due = due.join(Credit, col(Credit.award_id) == col(Award.id))
         due = due.where(waits if said_more else waits & old)
-        found = {*session.exec(due.distinct()), *series.unshared(session)}
-        return sorted(found | evidence.who_wait(session, None if said_more else now - config.learners.refresh))
+        unshared = series.unshared(session)
+        found = {*session.exec(due.distinct())}
+        found |= evidence.who_wait(session, None if said_more else now - config.learners.refresh)
+    return [*_batches(sorted(found - unshared)), *_batches(sorted(unshared), FEW)]
 
 
 def _refresh(
@@ -330,7 +340,7 @@ def _follow(store: Store, config: Config, counts: Counts) -> None:
         fallen = select(EvidenceRow.award_id).where(_FALLEN, EvidenceRow.reason == "").distinct()
         fallen = fallen.with_hint(EvidenceRow, "INDEXED BY ix_evidence_voided", "sqlite")
         touched = {one for one in session.exec(fallen) if one is not None}
-        touched |= _earned_again(session) | standing.never_left(session)
+        touched |= standing.earned_again(session) | standing.never_left(session)
     for award_id in sorted(touched):
         with store.writing() as session:
             alone(session, ROOM)
@@ -347,23 +357,23 @@ def _follow(store: Store, config: Config, counts: Counts) -> None:
 
 
 def _correct(store: Store, config: Config, asked: Sequence[directory.Source], counts: Counts) -> None:
-    """Awards that evidence has left because a rule was corrected, each followed whole or not at all. Their learners are
+    """Awards that evidence has left because a rule was corrected, a learner's all at once or none. Their learners are
     asked about first: who has nothing but confirmed credits was not for long, and a delete rests on his gates."""
     with store.reading() as session:
-        left = corrections.waiting(session)
-    for learners in _batches(sorted(set(left.values()))):
+        left = sorted(corrections.waiting(session))
+    for learners in _batches(left):
         _refresh(store, config, asked, learners, counts)
-    for award_id in sorted(left):
+    for learner_id in left:
         if store.stopping.is_set():
             return
         with store.writing() as session:
             alone(session, ROOM)
             opening = awards.Opening(config, datetime.now(UTC))
             with poison.contained(session, "learners", None, now=opening.now):
-                met = corrections.correct(session, opening, session.get_one(Award, award_id), counts)
+                met = corrections.correct(session, opening, learner_id, counts)
                 _judge_all(session, opening, dict.fromkeys(met, False), counts)
                 continue
-            corrections.set_aside(session, award_id)
+            corrections.set_aside(session, learner_id)
 
 
 def _mark(session: Session, fallen: Sequence[EvidenceRow], reason: str) -> None:
@@ -373,22 +383,5 @@ def _mark(session: Session, fallen: Sequence[EvidenceRow], reason: str) -> None:
         session.add(row)
 
 
-def _earned_again(session: Session) -> set[int]:
-    """Awards with a withdrawn credit that has no successor, while something that stands earns it."""
-    later = aliased(Credit)
-    successor = select(later.id).where(
-        later.award_id == Credit.award_id, later.certification == Credit.certification, later.id > Credit.id
-    )
-    rows = select(Credit).where(Credit.state == State.WITHDRAWN, col(Credit.why_absent).in_(standing.FALLEN))
-    stands = select(EvidenceRow.id).where(EvidenceRow.award_id == Credit.award_id, col(EvidenceRow.standing).is_(True))
-    perhaps = or_(Credit.why_absent == standing.VOIDED, stands.exists())  # what a rule lost stays lost, mostly
-    found = session.exec(rows.where(~successor.exists(), perhaps)).all()
-    return {
-        credit.award_id
-        for credit in found
-        if standing.wanted_again(session, session.get_one(Award, credit.award_id), credit.certification)
-    }
-
-
-def _batches(ids: list[int]) -> list[list[int]]:
-    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+def _batches(ids: list[int], size: int = BATCH) -> list[list[int]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.orm import defer
+from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
 
 from connector.learners import gathering
@@ -19,7 +19,7 @@ from connector.records import Actor, Completion, CreditOffer, RemsAnswers
 from connector.store import attention
 from connector.store.moves import allowed, move, note
 from connector.store.states import LIVE, State
-from connector.store.succession import let_go
+from connector.store.succession import follow_up, let_go, waits_for
 from connector.store.tables import Award, Credit, Event, EvidenceRow, StatementRow
 
 UNSENT = (State.HELD, State.READY)
@@ -117,8 +117,10 @@ def close_same(session: Session, opening: Opening, award: Award) -> None:
 def _close_all_but_one(session: Session, rows: Sequence[Credit], now: datetime) -> None:
     unsent = [row for row in rows if row.state in UNSENT and row.wanted == "present"]
     replaced = {row.supersedes for row in unsent}
-    taken = any((row.state in _PLACE_TAKEN and row.id not in replaced) or row.reason == ELSEWHERE for row in rows)
+    taken = [row for row in rows if (row.state in _PLACE_TAKEN and row.id not in replaced) or row.reason == ELSEWHERE]
     for row in unsent if taken else unsent[1:]:
+        for old in waits_for(session, row):  # what it was to replace waits for the one that goes on
+            follow_up(session, taken[0] if taken else unsent[0], old, now=now, by="learners")
         move(session, row, State.CLOSED, now=now, code=SAME_AWARD, by="learners")
 
 
@@ -213,6 +215,22 @@ def _off_the_desk(session: Session, opening: Opening, credit: Credit) -> None:
         attention.clear(session, credit, code, now=opening.now, by="learners")
 
 
+def earned_again(session: Session) -> set[int]:
+    """Awards with a withdrawn credit that has no successor, while something that stands earns it."""
+    later, kin = aliased(Credit), aliased(Award)
+    successor = select(later.id).where(
+        later.award_id == Credit.award_id, later.certification == Credit.certification, later.id > Credit.id
+    )
+    stands = select(EvidenceRow.id).join(kin, col(kin.id) == col(EvidenceRow.award_id))  # what fell mostly stays down
+    stands = stands.where(EvidenceRow.outcome == "completion", col(EvidenceRow.standing).is_(True))
+    stands = stands.where(kin.learner_id == Award.learner_id, kin.provider_id == Award.provider_id)
+    stands = stands.where(kin.activity_id == Award.activity_id, kin.per == Award.per)
+    rows = select(Award, Credit.certification).join(Credit, col(Credit.award_id) == col(Award.id))
+    rows = rows.where(Credit.state == State.WITHDRAWN, col(Credit.why_absent).in_(FALLEN))
+    found = session.exec(rows.where(~successor.exists(), stands.exists())).all()
+    return {award.id for award, certification in found if wanted_again(session, award, certification)}
+
+
 def never_left(session: Session) -> set[int]:
     """Awards with a credit on the desk that PARS turned out not to hold: nothing earns it, so it must not leave."""
     free = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
@@ -274,7 +292,7 @@ def _take_terms(session: Session, opening: Opening, award: Award, first: Complet
 
 def is_free(credit: Credit) -> bool:
     """Nothing of it is or may be at PARS."""
-    return credit.state in (State.CLOSED, State.WITHDRAWN) or (credit.state in UNSENT and not credit.attempts)
+    return credit.state in (State.CLOSED, State.WITHDRAWN) or (credit.state in UNSENT and credit.at_pars == "no")
 
 
 def take(
@@ -289,6 +307,8 @@ def take(
         credit.offered, credit.offered_total = credit.amount, credit.board_total = terms
     elif not differs:
         return False
+    if credit.state in UNSENT:
+        credit.reported_on = None  # an attempt that left nothing at PARS
     if credit.state == State.READY:
         move(session, credit, State.HELD, now=opening.now, code=code, by="learners")
     else:

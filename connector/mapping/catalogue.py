@@ -27,6 +27,7 @@ MOST_OPEN = 5
 """Rows without an activity that are named one by one; of a draft of hundreds, one finding says how many."""
 
 _SPOILT = re.compile(r"[0-9]([.,][0-9]+)?[eE]\+?[0-9]+|#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!)")
+_DAY = re.compile(r"[0-9]{1,2}-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(-[0-9]{2,4})?|[A-Z][a-z]{2}-[0-9]{2}")
 _ALMOST = 0.75
 _LINE = re.compile(r":([0-9]+)$")
 _ALL_KNOWN = re.compile(r"known columns: .*")
@@ -101,13 +102,51 @@ def entries(rule: Rule, sheet: Sheet) -> tuple[Mapping[str, Entry], list[Finding
             if first.setdefault(key, row.line) != row.line:
                 message = f"this key stands in line {first[key]} too"
                 findings.append(row.finding(column, "mapping.catalogue_twice", message, "keep one row a key"))
-            elif _SPOILT.fullmatch(key):
-                hint = "format the column as text in Excel, and write the key again"
-                findings.append(row.finding(column, "mapping.catalogue_key", "Excel has spoilt this key", hint))
             elif entry:
+                findings += _spoilt(row, column, key)
                 found[key] = entry
         unfilled += [row] if entry and not entry.activity else []
-    return found, [*findings, *_unfilled(unfilled), *_unread(sheet)]
+    return found, [
+        *findings,
+        *_unfilled(unfilled),
+        *_keyless(sheet, column),
+        *_passed_over(rule, sheet),
+        *_unread(sheet),
+    ]
+
+
+def _spoilt(row: SheetRow, column: str, key: str) -> Iterator[Finding]:
+    """A key that no statement has: an error where that is certain."""
+    code, hint = "mapping.catalogue_key", "format the column as text in Excel, and write the key again"
+    if _SPOILT.fullmatch(key):
+        yield row.finding(column, code, "Excel has spoilt this key", hint)
+    elif not key.isprintable():
+        hint = "write the key again by hand: a copy from a web page or a document brings such signs along"
+        yield row.finding(column, code, "there is a sign in this key that nobody can see", hint)
+    elif _DAY.fullmatch(key):
+        found = row.finding(column, code, "Excel may have made a date of this key", hint)
+        yield found.model_copy(update={"level": "warning"})
+
+
+def _keyless(sheet: Sheet, column: str) -> Iterator[Finding]:
+    """No warning: an activity sheet that is a catalogue too has activities that no course of the rule belongs to."""
+    rows = [row for row in sheet.rows if row[ACTIVITY] and not _keys(row[column])]
+    if rows:
+        count = "1 row has" if len(rows) == 1 else f"{len(rows)} rows have"
+        message = f"{count} an activity and no key, this being the first: no statement is about it"
+        found = rows[0].finding(column, "mapping.catalogue_keyless", message, "fill in the key, if it is a course")
+        yield found.model_copy(update={"level": "info"})
+
+
+def _passed_over(rule: Rule, sheet: Sheet) -> Iterator[Finding]:
+    """The rule's credits count for every row, whatever the sheet says."""
+    filled = ((row, name) for row in sheet.rows for name in (CREDITS, *POINT_COLUMNS) if row[name])
+    row, name = next(filled, (None, "")) if rule.credits else (None, "")
+    if row:
+        message = f"the credits of this sheet are not read: the rule `{rule.name}` has its own"
+        hint = "write `credits: []` in the rule, or empty the sheet's columns"
+        found = row.finding(name, "mapping.catalogue_credits", message, hint)
+        yield found.model_copy(update={"level": "warning"})
 
 
 def _keys(cell: str) -> list[str]:

@@ -28,12 +28,16 @@ def unusable(code: str, field: str, message: str, hint: str = "") -> UnusableErr
 
 
 def offers(credit: Credit, document: Any) -> list[CreditOffer]:
-    """What the credit earns; an amount of 0 earns nothing."""
+    """What the credit earns; an amount of 0 earns nothing, and a constant part never more than a total that the
+    statement says."""
     total = _amount(credit.amount, document)
     if isinstance(credit, CmeCredit):
         name = vocabulary.CME_CERTIFICATION
         return [CreditOffer(kind="cme", certification=name, amount=total)] if total else []
-    amounts = [(credit_type, _amount(part, document)) for credit_type, part in credit.parts]
+    amounts = [
+        (credit_type, _amount(part, document) if isinstance(part, Computed) else min(part, total))
+        for credit_type, part in credit.parts
+    ]
     if any(amount > total for _, amount in amounts):
         raise unusable("mapping.bad_amount", "of_which", f"a part is more than {credit.board}'s {total}")
     return [

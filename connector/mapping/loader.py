@@ -145,7 +145,7 @@ class Folder:
     documents: list[Document] = field(default_factory=list)
     sheets: dict[str, Sheet] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    kept: Mapping[str, str] | None = None  # sheets as a version in the store holds them
+    kept: Mapping[str, str] | None = None  # sheets as a version in the store holds them, with rules that passed lint
 
     def sheet(self, name: str, columns: tuple[str, ...]) -> None:
         try:
@@ -173,7 +173,8 @@ def lint(folder: Path, defaults: Defaults | None = None, sheets: Sheets | None =
 
 
 def from_texts(files: Mapping[str, str], defaults: Defaults | None = None) -> Ruleset:
-    """The rules of `Ruleset.files` again, as they were stored."""
+    """The rules of `Ruleset.files` again, as they were stored. They passed lint when they became active, and what a
+    later version of lint says of them stops nothing: they are only read."""
     found = Folder(Path(), kept={name: text for name, text in files.items() if not name.endswith(RULES)})
     for name, text in files.items():
         if name.endswith(RULES):
@@ -230,7 +231,7 @@ def _compile(found: Folder, defaults: Defaults | None, sheets: Sheets | None = N
     for document, file in files:
         findings.extend(_unknown_providers(document, file, defaults))
         findings.extend(() if defaults.moodle else _nobody_to_ask(document, file))
-    findings.extend(check(placed, sheets or {}, sessions=defaults.sessions))
+    findings.extend(check(placed, sheets or {}, sessions=defaults.sessions) if found.kept is None else ())
     texts = {Path(document.name).name: document.text for document, _ in files}
     texts |= {name: sheet.text for name, sheet in found.sheets.items()}
     return Ruleset(rules, texts, defaults), list(dict.fromkeys(findings))  # two rules may name one sheet
@@ -240,7 +241,7 @@ def _rows(found: Folder, rule: Rule) -> Mapping[str, Entry]:
     if rule.catalogue is None or rule.catalogue.from_ not in found.sheets:
         return NO_ROWS
     rows, findings = catalogue.entries(rule, found.sheets[rule.catalogue.from_])
-    found.findings.extend(findings)
+    found.findings.extend(findings if found.kept is None else ())
     return rows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
@@ -13,8 +13,8 @@ from connector.mapping.loader import Ruleset
 from connector.mapping.outcomes import Columns, outcomes_of, stumbled, voided_among
 from connector.mapping.rule_files import defaults_of
 from connector.mapping.versions import apply, plan
+from connector.mapping.versions.active import SETTLED, read_again
 from connector.mapping.versions.active import in_force as active
-from connector.mapping.versions.active import read_again
 from connector.records import Counts
 from connector.store import poison
 from connector.store.session import Store
@@ -24,7 +24,6 @@ __all__ = ["active", "count_waiting", "defaults_of", "read_again", "run"]
 
 count_waiting = plan.count_waiting
 BATCH = 500
-SETTLED = timedelta(seconds=2)
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -33,7 +32,7 @@ def run(store: Store, config: Config) -> Counts:
     version_id, rules = active(store, config, settled=SETTLED)
     while not store.stopping.is_set() and _batch(store, version_id, rules, counts):
         pass
-    apply.carry_out(store, version_id, rules, defaults_of(config), counts)
+    apply.carry_out(store, config, rules, counts)
     return counts
 
 

@@ -10,6 +10,9 @@ from sqlmodel import Session, col, select
 
 from connector.store.tables import Wish
 
+PLAN = "plan"
+"""What mapping carries out in several transactions; its `begun` says that the first was written."""
+
 
 def wish(session: Session, kind: str, args: dict[str, Any], *, by: str, now: datetime) -> Wish:
     """Ask for it; the row's `result` will say what came of it."""
@@ -23,6 +26,13 @@ def asked(session: Session, kind: str) -> Sequence[Wish]:
     """What nobody has carried out yet, the oldest first; under a lock that another daemon passes by."""
     rows = select(Wish).where(Wish.kind == kind, col(Wish.done_at).is_(None)).order_by(col(Wish.id))
     return session.exec(rows.with_for_update(skip_locked=True)).all()
+
+
+def is_half_applied(session: Session) -> bool:
+    """Has a plan written its first outcomes, and not yet its last? What one half of the statements earns anew, the
+    other half would still hold."""
+    plans = session.exec(select(Wish.args).where(Wish.kind == PLAN, col(Wish.done_at).is_(None)))
+    return any(args.get("begun") for args in plans)
 
 
 def answer(session: Session, row: Wish, result: str, *, now: datetime) -> None:

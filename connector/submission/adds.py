@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -13,7 +14,7 @@ from connector.config import Config
 from connector.pars.exchange import CannotSend, LearnerQuery, Unclear
 from connector.pars.lookup import Seen, look
 from connector.records import Problem, Verdict
-from connector.store import elsewhere, releases
+from connector.store import elsewhere, releases, wishes
 from connector.store.attention import UNEARNED
 from connector.store.circuit import back_off
 from connector.store.leases import free
@@ -21,7 +22,8 @@ from connector.store.moves import move, note, settle
 from connector.store.people import as_learner, newest_consent, no_consent
 from connector.store.session import Store
 from connector.store.states import PARKED, State
-from connector.store.tables import Award, Credit, LearnerRow, Record
+from connector.store.succession import waits_for
+from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow, Record
 from connector.store.unmatched import follow_match
 from connector.store.views import as_record_credit, compared, learner_query, reported_on
 from connector.submission.assemble import assemble, snapshot
@@ -38,7 +40,9 @@ def due_records(session: Session, provider_id: str, now: datetime) -> list[int]:
     rows = select(Record.id, Record.kind, Record.local_id).join(Credit, col(Credit.record_id) == col(Record.id))
     rows = rows.where(Record.provider_id == provider_id, Credit.state == State.READY, Credit.wanted == "present")
     rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
-    rows = rows.where(col(Record.id).not_in(_waiting(now))).distinct()
+    rows = rows.where(col(Record.id).not_in(_waiting(now)), ~_is_left()).distinct()
+    if wishes.is_half_applied(session):
+        return []
     found = session.exec(rows.order_by(col(Record.kind), col(Record.local_id), col(Record.id)))
     return [record_id for record_id, _, _ in found]
 
@@ -84,7 +88,21 @@ def send_record(desk: Desk, record_id: int) -> Answer | None:
     return answer
 
 
-def _ready(record_id: int, now: datetime) -> SelectOfScalar[Credit]:
+def _is_left() -> ColumnElement[bool]:
+    """A rule was corrected, and what its award earns now is yet to be told."""
+    return col(Credit.award_id).in_(select(EvidenceRow.left_award).where(col(EvidenceRow.left_award).is_not(None)))
+
+
+def _ready(session: Session, record_id: int, now: datetime, *, lock: bool) -> list[Credit]:
+    """Those that may leave: what stands for a credit that PARS still holds would double it."""
+    if wishes.is_half_applied(session):
+        return []
+    rows = _due(record_id, now).where(~_is_left())
+    found = session.exec(rows.with_for_update() if lock else rows)
+    return [credit for credit in found.all() if not waits_for(session, credit)]
+
+
+def _due(record_id: int, now: datetime) -> SelectOfScalar[Credit]:
     rows = select(Credit).where(Credit.record_id == record_id, Credit.state == State.READY, Credit.wanted == "present")
     rows = rows.where(col(Credit.attention).not_in(UNEARNED))  # undone since: the learners room closes it
     return rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now)).order_by(col(Credit.id))
@@ -100,7 +118,7 @@ def _ask_first(desk: Desk, record_id: int) -> None:
         award = session.get_one(Award, session.get_one(Record, record_id).award_id)
         if _is_young(award, young):
             return
-        ready = session.exec(_ready(record_id, now)).all()
+        ready = _ready(session, record_id, now, lock=False)
         identity = snapshot(as_learner(session, session.get_one(LearnerRow, award.learner_id)))
     for credit in ready:
         if credit.asked_at is None or credit.asked_at < young:
@@ -163,7 +181,7 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
     now = datetime.now(UTC)
     with desk.store.writing() as session:
         record = lock_record(session, record_id)
-        credits_ = session.exec(_ready(record_id, now).with_for_update()).all()
+        credits_ = _ready(session, record_id, now, lock=True)
         waiting = _waiting(now).where(Credit.record_id == record_id)
         if record is None or not credits_ or session.exec(waiting).first() is not None:
             return None

@@ -14,7 +14,7 @@ from connector.records import Verdict
 from connector.store.leases import free
 from connector.store.moves import move, note
 from connector.store.states import State
-from connector.store.succession import successor_of
+from connector.store.succession import heirs_of
 from connector.store.tables import Credit, Record
 from connector.submission import successors
 from connector.submission.assemble import assemble
@@ -84,14 +84,14 @@ def _is_unhindered(session: Session, desk: Desk, credit: Credit, now: datetime) 
 
 
 def _unwritable(session: Session, desk: Desk, credit: Credit, now: datetime) -> successors.Obstacle | None:
-    new = successor_of(session, credit)
-    if new is None or new.state != State.HELD:
-        return None
-    record = session.get_one(Record, new.record_id)
-    try:
-        desk.client.render([assemble(session, desk.config, record, [new], "add")], now)
-    except CannotSend as error:
-        return successors.Obstacle(new.id, error.code)
+    for new in heirs_of(session, credit):
+        if new.state not in (State.HELD, State.READY):
+            continue
+        record = session.get_one(Record, new.record_id)
+        try:
+            desk.client.render([assemble(session, desk.config, record, [new], "add")], now)
+        except CannotSend as error:
+            return successors.Obstacle(new.id, error.code)
     return None
 
 

@@ -3,6 +3,7 @@ that does not follow within a day is told. Knows no rule: who replaces whom stan
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,13 +16,17 @@ from connector.records import Actor, Problem
 from connector.store import attention, releases
 from connector.store.moves import note
 from connector.store.people import newest_consent, no_consent
-from connector.store.states import State
-from connector.store.succession import PREDECESSOR, REPLACEMENT_HELD, successor_of
+from connector.store.states import PARKED, State
+from connector.store.succession import PREDECESSOR, REPLACEMENT_HELD, heirs_of
 from connector.store.tables import Award, Credit, Event, LearnerRow
 
 LATE = "credit.correction_late"
 SAME_AWARD = "award.same"
+WITHDRAWAL_FIRST, ROOM_FIRST = "credit.withdrawal_first", "credit.room_first"
+MAXIMUM, NOT_ELIGIBLE, VOIDED = "credit.maximum", "learner.not_eligible", "statement.voided"
 LATE_AFTER = timedelta(days=1)
+_THERE = (State.PENDING, State.CONFIRMED)
+_TOLD = (State.CLOSED, State.REFUSED, State.REJECTED, State.UNMATCHED, State.WITHDRAWAL_REFUSED)
 _NOT_IN = (State.HELD, State.READY, State.SENDING, State.IN_DOUBT, State.REFUSED, State.UNMATCHED)
 
 
@@ -34,22 +39,40 @@ class Obstacle:
 
 
 def obstacle(session: Session, config: Config, old: Credit, now: datetime) -> Obstacle | None:
-    """What keeps this credit's replacement from leaving, as of now; None when the old one may go, or goes alone."""
-    new = successor_of(session, old)
-    if new is None or (new.state == State.CLOSED and new.reason == SAME_AWARD):
-        return None  # nothing replaces it; or another award's credit does, which is there already
-    if new.state != State.HELD:
-        return Obstacle(new.id, new.reason if new.state == State.CLOSED else "")
-    if problems := [*_stored(config, new), *_last(session, config, new, now)]:
+    """What keeps its replacements from leaving, as of now; None when the old one may go, or goes alone."""
+    heirs = [new for new in heirs_of(session, old) if not _comes_to_nothing(old, new)]
+    found = [kept for new in heirs if (kept := _kept_by(session, config, new, now))]
+    return next((one for one in found if one.code), found[0] if found else None)
+
+
+def _comes_to_nothing(old: Credit, new: Credit) -> bool:
+    """Earlier credits have used up the maximum; or nobody would earn it today, and what the old one said was voided."""
+    voided = new.reason == NOT_ELIGIBLE and old.why_absent == VOIDED
+    return new.state == State.CLOSED and (new.reason == MAXIMUM or voided)
+
+
+def _kept_by(session: Session, config: Config, new: Credit, now: datetime) -> Obstacle | None:
+    waits = {PREDECESSOR}
+    while new.state == State.CLOSED and new.summed_into is not None:  # where a board takes one a date, this carries it
+        new = session.get_one(Credit, new.summed_into)
+        waits |= {WITHDRAWAL_FIRST, ROOM_FIRST}  # for the old one, as like as not
+    if new.state in _THERE or (new.state == State.CLOSED and new.reason == SAME_AWARD):
+        return None  # PARS holds it; or another award's credit goes on in its place
+    if new.state not in (State.HELD, State.READY):
+        told = new.state in _TOLD or new.reason == PARKED
+        return Obstacle(new.id, (new.reason or REPLACEMENT_HELD) if told else "")
+    if new.attention in attention.UNEARNED:
+        return Obstacle(new.id)  # a person has been called to that one
+    if problems := [*_stored(config, new, waits), *_last(session, config, new, now)]:
         return Obstacle(new.id, next((one.code for one in problems if one.who is not Actor.NOBODY), ""))
-    judged = new.reason == PREDECESSOR and new.next_at is not None and new.next_at > now
-    return None if judged else Obstacle(new.id)
+    judged = new.reason in waits and new.next_at is not None and new.next_at > now
+    return None if judged or new.state == State.READY else Obstacle(new.id)
 
 
-def _stored(config: Config, new: Credit) -> list[Problem]:
+def _stored(config: Config, new: Credit, waits: Collection[str]) -> list[Problem]:
     """What the gates said when they judged it last; the learners room may have spoken since."""
     problems = [Problem.model_validate(row) for row in (*new.gate, *new.problems)]
-    return [one for one in problems if one.code != PREDECESSOR and (one.holds or config.validation.strict)]
+    return [one for one in problems if one.code not in waits and (one.holds or config.validation.strict)]
 
 
 def _last(session: Session, config: Config, new: Credit, now: datetime) -> list[Problem]:
@@ -88,6 +111,8 @@ def watch(session: Session, provider_id: str, now: datetime) -> None:
 
 
 def _say(session: Session, credit: Credit, now: datetime) -> None:
+    if attention.is_left(session, credit, LATE):
+        return
     hint = f"credit {credit.supersedes} was withdrawn, and this one, which replaces it, is not at PARS yet"
     attention.call(session, credit, LATE, now=now, hint=hint, by="submission")
     said = select(Event.id).where(Event.subject == "credit", Event.subject_id == str(credit.id))

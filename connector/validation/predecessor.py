@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 from connector.records import Actor, Problem
 from connector.store.session import Store
 from connector.store.states import State
-from connector.store.succession import PREDECESSOR, is_gone, predecessor_of
+from connector.store.succession import PREDECESSOR, waits_for
 from connector.store.tables import Credit
 
 _STUCK = (State.WITHDRAWAL_REFUSED, State.CLOSED)
@@ -15,9 +15,10 @@ _STUCK = (State.WITHDRAWAL_REFUSED, State.CLOSED)
 
 def check(session: Session, credit: Credit) -> list[Problem]:
     """Asked last of all gates: the reason `credit.predecessor` says that this credit has passed every other one."""
-    old = predecessor_of(session, credit)
-    if old is None or is_gone(old):
+    before = waits_for(session, credit)
+    if not before:
         return []
+    old = next((one for one in before if one.state in _STUCK), before[0])
     if old.state in _STUCK:
         message = f"credit {old.id}, which it replaces, could not be withdrawn"
         hint = "ask ACCME to delete the old one; until PARS says that it is gone, a second would double it"

@@ -20,7 +20,7 @@ from connector.store.succession import PREDECESSOR
 from connector.store.tables import ActivityRow, Award, Credit, LearnerRow
 from connector.store.unmatched import arose, solved
 from connector.store.views import as_record_credit
-from connector.validation import activity_checks, baseline, checks, people, predecessor
+from connector.validation import activity_checks, baseline, checks, people, predecessor, room
 
 BATCH = 200
 NOT_FOUND = "learner.not_found"
@@ -77,6 +77,7 @@ def _judge(
         problems += people.check(thing, award.learner_id, reported)
         problems += baseline.check(session, credit, award)
         problems += releases.problems(session, config.provider(award.provider_id), award, now)
+        problems += room.check(session, credit, award, _activity_of(session, award))
         problems += predecessor.check(session, credit)
         if not credit.attempts:  # after PARS's own "no match", only PARS says that it is solved
             solved(session, credit, award, now=now)
@@ -130,7 +131,7 @@ def _problems(
 ) -> list[Problem]:
     provider = config.provider(credit.provider_id)
     today = now.astimezone(ZoneInfo(provider.zone)).date()
-    activity = session.get(ActivityRow, (award.provider_id, award.activity_id))
+    activity = _activity_of(session, award)
     rems = RemsAnswers.model_validate(award.rems) if award.rems else None
     case = checks.Case(
         provider_id=credit.provider_id,
@@ -148,6 +149,10 @@ def _problems(
     rems_type = rems.type if rems else ""
     seen = _activity(activity) if activity else None
     return checks.check(case) + activity_checks.check(seen, case.credit, award.completed_on, today, rems_type)
+
+
+def _activity_of(session: Session, award: Award) -> ActivityRow | None:
+    return session.get(ActivityRow, (award.provider_id, award.activity_id))
 
 
 def _activity(row: ActivityRow) -> activity_checks.Activity:

@@ -102,7 +102,7 @@ def test_the_second_of_a_date_lies_on_the_desk_with_its_two_offers(doubled: Cour
     assert "credit.one_per_date" in call("list").stdout
     assert call("show", "4").exit_code == 0
     done = CliRunner().invoke(main, ["unmatched", "fix", "4", "--sum"], input="n\n")
-    assert (done.exit_code, call("fix", "4").exit_code) == (0, 2), "what is to be done must be named"
+    assert (done.exit_code, call("fix", "4").exit_code) == (1, 2), "what is to be done must be named"
     for arguments in (("fix", "2", "--sum", "--yes"), ("fix", "99", "--sum", "--yes"), ("close", "2", "--why", "x")):
         assert call(*arguments).exit_code == 1
     assert results(doubled) == [], "nothing of this was a decision"
@@ -139,6 +139,7 @@ def test_two_sessions_of_one_date_reach_pars_as_one_credit_of_the_board(course: 
 
 def test_leaving_it_closes_the_second_for_good(doubled: Course, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[float] = []
+    monkeypatch.setattr(desk, "is_running", lambda _store: True)
     monkeypatch.setattr(desk.time, "sleep", lambda seconds: (looked.append(seconds), doubled.turn()))
     done = call("close", "4", "--why", "agreed with the board", "--wait")
     assert (done.exit_code, looked, "done" in done.stderr) == (0, [0.1], True)
@@ -147,12 +148,16 @@ def test_leaving_it_closes_the_second_for_good(doubled: Course, monkeypatch: pyt
     doubled.turn()
     assert board(doubled)[1][1] == "closed"
     assert (listed("list"), results(doubled)) == ([], [decisions.DONE])
+    told = call("show", "4").stdout
+    assert "it is to be left as it is, says " in told
+    assert ': "agreed with the board" (desk.done)' in told
 
 
 def test_a_wish_that_comes_too_late_or_stumbles_is_answered_and_changes_nothing(
     doubled: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call("close", "4", "--why", "left")
+    alone = call("close", "4", "--why", "left", "--wait")
+    assert (alone.exit_code, "no daemon is running" in alone.stderr) == (1, True), "nobody does it in the meantime"
     call("fix", "4", "--sum", "--yes")
     doubled.judge()
     assert results(doubled) == [decisions.DONE, decisions.GONE]

@@ -72,8 +72,10 @@ def test_an_amount_is_put_right(scene: Scene) -> None:
     other = scene.call("plan", "--apply", "0000000000", "--yes")
     assert (other.exit_code, "not the plan 0000000000 any more" in other.stderr) == (1, True)
     assert scene.call("plan", "--apply", whole["plan"], answer="n\n").exit_code == 1
-    agreed = scene.call("plan", "--apply", whole["plan"], answer="y\n")
-    assert (agreed.exit_code, "no daemon is running" in agreed.stderr) == (0, True)
+    nothing_new = scene.call("plan", "--apply", "--adds-only", "--yes")
+    assert (nothing_new.exit_code, nothing_new.stdout.startswith("nothing is new")) == (0, True)
+    agreed = scene.call("plan", "--apply", whole["plan"], "--wait", answer="y\n")
+    assert (agreed.exit_code, "no daemon is running" in agreed.stderr) == (1, True)
     twice = scene.call("plan", "--apply", whole["plan"], "--yes")
     assert (twice.exit_code, "not carried out yet" in twice.stderr) == (1, True)
     scene.works_until(lambda: scene.held(WOUNDS) == [Decimal("0.50")], "PARS holds the right amount, and it alone")

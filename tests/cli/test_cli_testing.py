@@ -110,9 +110,12 @@ def test_a_stored_statement_becomes_a_case(folder: Path) -> None:
     store.dispose()
     done = call("--record", str(STATEMENT["id"]))
     assert (done.exit_code, done.stdout.splitlines()[0]) == (
-        0, f"{folder}/mappings/recorded.test.yaml:4:5: recorded 1: completion of course",
+        0, "mappings/recorded.test.yaml:4:5: recorded 1: completion of course",
     )  # fmt: skip
     assert call().stdout.splitlines()[-1].startswith("3 passed, 0 failed")
+    twice = call("--record", str(STATEMENT["id"]))
+    assert (twice.exit_code, "stands there already, as the test `recorded 1" in twice.stderr) == (1, True)
+    assert call("--record", str(STATEMENT["id"]), "--rule", "course").exit_code == 0, "of one rule alone it is another"
     again = call("--record", "f" * 8)
     assert (again.exit_code, "mapping.not_recorded" in again.stderr) == (1, True)
 

@@ -115,7 +115,7 @@ def test_no_is_no_and_a_window_keeps_its_start(path: Path, config: Config, store
     pipeline.run(store, config, STAGES)
     with store.reading() as session:
         before = session.get_one(Source, config.polled[0].name).start_from
-    assert call(path, "--since", day(400), answer="n\n").exit_code == 0
+    assert call(path, "--since", day(400), answer="n\n").exit_code == 1
     assert count(store, Wish) == 0
     assert call(path, "--since", day(400), "--until", day(300), "--yes").exit_code == 0
     again = call(path, "--since", day(400), "--until", day(300), "--yes")

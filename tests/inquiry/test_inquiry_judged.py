@@ -8,11 +8,13 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from connector.cli import main
-from connector.inquiry import explain
+from connector.inquiry import explain, judged
 from connector.mapping import stage as mapping
+from connector.mapping.cases.run import as_statement
+from connector.mapping.loader import from_texts
 from tests.learners.middle import ANNA, COURSE, RULE, SITE, Middle, statement
 
-PERSONAL = ("Zanna", "Quixley", ANNA["npi"], "anna@")
+PERSONAL = ("Zanna", "Quixley", ANNA["npi"], "anna@", "anna%40")
 COURSES = """
   - name: first-course
     when: [{path: verb.id, is: completed}, {path: object.id, is: "https://lms.example.org/course/view.php?id=41"}]
@@ -69,12 +71,16 @@ def test_groups_tell_each_line_below_them(place: Middle) -> None:
 
 
 def test_a_learners_completions_that_no_rule_caught(place: Middle) -> None:
-    place.post(statement(1), statement(2, object={"id": f"{SITE}/mod/quiz/view.php?id=7"}))
+    place.post(statement(1), statement(2, object={"id": f"{SITE}/mod/quiz/view.php?id=7&by=anna%40clinic.example"}))
     place.post(statement(3, verb={"id": "http://adlnet.gov/expapi/verbs/attempted"}, object={"id": "urn:x"})).run()
     text = told(place, "learner:1")
     assert "completions that no rule caught:" in text
-    assert f"statement {id_of(2)}: http://adlnet.gov/expapi/verbs/completed {SITE}/mod/quiz/view.php?id=7" in text
+    assert (
+        f"statement {id_of(2)}: http://adlnet.gov/expapi/verbs/completed {SITE}/mod/quiz/view.php?id=7&by=[hidden]"
+        in text
+    )
     assert f"the nearest rule is course, stopped by: `object.id` starts with {SITE}/course" in text
+    assert "&by=[hidden]" in told(place, id_of(2))
     assert id_of(3) not in text
 
 
@@ -87,12 +93,24 @@ def test_what_a_completion_also_requires_and_what_met_it(place: Middle) -> None:
     text = told(place, id_of(1))
     assert "also requires, 1: not met: no such statement within 30d of it" in text
     assert "until this moment; then it expires" in text
+    assert "also requires within 30d:" in text
+    assert "NO  `verb.id` is submitted" in text
     late = "2026-06-10T15:04:05.000Z"
     place.post(statement(2, verb=SUBMITTED, object={"id": f"{SITE}/evaluation"}, timestamp=late)).run()
     assert f"not met within 30d of it; statement {id_of(2)} lies outside, at 2026-06-10" in told(place, id_of(1))
     assert "it meets what completions of rule course also require" in told(place, id_of(2))
     place.post(statement(3, verb=SUBMITTED, object={"id": f"{SITE}/evaluation"})).run()
     assert "credit 1 ccid:example.org:" in told(place, id_of(1))
+
+
+def test_what_undoes_a_completion_is_told_line_by_line() -> None:
+    texts = {"a.yaml": "version: 1\nrules:" + COURSES + "    undone_by: [{path: verb.id, is: uncompleted}]\n"}
+    document = statement(1, verb={"id": "https://xapi.edlm/profiles/edlm-lms/concepts/verbs/uncompleted"})
+    document["object"] = {"id": "urn:other:system:1"}
+    lines = [(one.depth, one.text) for one in judged.by_rules(from_texts(texts), as_statement(document), document, 0)]
+    assert lines[3] == (1, "undone by:")
+    assert lines[4][0] == 2
+    assert lines[4][1].startswith("yes `verb.id` is uncompleted (saw ")
 
 
 def asked(place: Middle, tmp_path: Path, text: str) -> Result:

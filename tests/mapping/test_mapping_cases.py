@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import mapping_samples as make
 import pytest
 
 from connector.errors import MappingError
+from connector.mapping import civil_date, earned, evaluate
+from connector.mapping.cases.form import PROBLEMS
 from connector.mapping.cases.run import run_tests
 from connector.mapping.language.short_names import VERBS
 
@@ -40,6 +43,10 @@ def lay(folder: Path, expect: str, *statements: dict[str, Any], more: str = NEED
 
 def form(at: str = "2026-03-12T08:00:00Z", **changes: Any) -> dict[str, Any]:
     return make.statement(verb={"id": SUBMITTED}, object={"id": FORM}, timestamp=at) | changes
+
+
+def wrong(expect: str) -> str:
+    return f"version: 1\ntests:\n  - {{name: t, statement: {{}}, expect: {expect}}}"
 
 
 def test_a_file_of_cases_beside_the_rules(tmp_path: Path) -> None:
@@ -80,6 +87,18 @@ def test_a_file_of_cases_beside_the_rules(tmp_path: Path) -> None:
         ),
         ("version: 1\ntests:\n  - {name: t, statements: [], expect: ignored}", "mapping.empty", (3, 27), ""),
         ("version: 1\ntests:\n  - {name: t, statement: {}, expect: {}}", "mapping.test", (3, 38), "waiting"),
+        (wrong("{date: 2026-13-45}"), "mapping.test", (3, 45), "`open` where Moodle is asked"),
+        (wrong("{date: 20260531}"), "config.invalid", (3, 45), ""),
+        (wrong('{date: "20260531"}'), "mapping.test", (3, 45), ""),
+        (wrong("{date: opne}"), "mapping.test", (3, 45), '"open"'),
+        (wrong("{problem: mapping.nonsense}"), "mapping.test", (3, 48), "mapping.bad_amount, mapping.bad_answer"),
+        (wrong("{problem: bad_time}"), "mapping.test", (3, 48), '"mapping.bad_time"'),
+        (wrong("{problem: mapping.no_zoen}"), "mapping.test", (3, 48), '"mapping.no_zone"'),
+        (wrong("{credits: {CME: 1}}"), "mapping.test", (3, 54), '"cme"'),
+        (wrong("{credits: {cme: 1, ABIN: 1}}"), "mapping.test", (3, 63), '"ABIM"'),
+        (wrong("{credits: {points: 1}}"), "mapping.test", (3, 57), "boards: "),
+        (wrong("{credits: {ABIM/: 1}}"), "mapping.test", (3, 56), ""),
+        (wrong("{credits: {ABIM/medical knowledge: 1}}"), "mapping.test", (3, 73), '"ABIM/Medical Knowledge"'),
         ("version: 1\ntests: []", "mapping.empty", (2, 8), ""),
         ("version: 1\ntests: [", "config.syntax", (2, 9), ""),
     ],
@@ -161,3 +180,27 @@ def test_a_conflict_of_the_folder_is_one_problem(tmp_path: Path) -> None:
     )  # fmt: skip
     (tmp_path / "a.test.yaml").write_text(f"version: 1\ntests:{row}")
     assert failed(tmp_path) == []
+
+
+def test_every_problem_that_a_rule_may_end_in_can_be_expected() -> None:
+    source = "".join(Path(module.__file__ or "").read_text() for module in (civil_date, earned, evaluate))
+    assert set(re.findall(r'(?:unusable|_problem)\("([a-z_.]+)"', source)) == set(PROBLEMS)
+
+
+def test_credits_of_any_type_can_be_expected(tmp_path: Path) -> None:
+    expect = '{credits: {cme: 1.25, "ABIM/A new type": 1, ABP: 2}}'
+    assert "expected ABIM/A new type 1.00, ABP 2.00, cme 1.25" in lay(tmp_path, expect, make.statement(), more="")[0]
+
+
+def test_a_number_beside_the_rule_is_the_number_of_a_file(tmp_path: Path) -> None:
+    when = make.WHEN + '    - {path: "floor(result.score.raw)", is: 7}\n'
+    when += '    - {path: "abs(result.score.min)", at_least: 0.5}\n'
+    (tmp_path / "a.yaml").write_text(make.text(make.rule(when=when)))
+    scored = make.statement(result={"score": {"raw": 7.5, "min": -0.5, "max": 10}})
+    (tmp_path / "s.json").write_text(json.dumps(scored))
+    rows = [
+        ROW.format(name=f"from {place}", where="statement", statements=said, expect="{date: 2026-03-10}")
+        for place, said in enumerate(("s.json", json.dumps(scored)))
+    ]
+    (tmp_path / "a.test.yaml").write_text(f"version: 1\ntests:{''.join(rows)}")
+    assert [one.message for one in run_tests(tmp_path)] == ["", ""]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from connector.errors import MappingError
+from connector.mapping import catalogue
 from connector.mapping.cases.run import as_statement
 from connector.mapping.evaluate import explain
 from connector.mapping.loader import Defaults, Ruleset, from_texts, lint, load
@@ -129,11 +130,13 @@ def test_the_activity_id_itself_may_be_the_key(tmp_path: Path) -> None:
 def test_the_credits_of_the_rule_go_before_those_of_the_sheet(tmp_path: Path) -> None:
     credits_ = "    credits: [{type: cme, amount: {path: result.hours, function: quarter_hours, most: 3}}]\n"
     ruleset = load(folder(tmp_path, *ROWS, rule=RULE + credits_), ZONES)
+    assert findings(tmp_path / "mappings")[0] == ("mapping.catalogue_credits", "warning", 2, 3)
     (offer,) = make.completion(ruleset, about(1, result={"hours": 2.6})).credits
     assert (offer.kind, offer.amount) == ("cme", Decimal("2.50"))
     common = RULE.replace("rules:", "defaults: {credits: [{type: cme, amount: 7}]}\nrules:")
     assert make.completion(load(folder(tmp_path, *ROWS, rule=common), ZONES), about(1)).credits[0].amount == 7
     own = common + "    credits: []\n"
+    assert "mapping.catalogue_credits" not in {code for code, *_ in findings(folder(tmp_path, *ROWS, rule=own))}
     assert len(make.completion(load(folder(tmp_path, *ROWS, rule=own), ZONES), about(1)).credits) == 2
 
 
@@ -216,6 +219,29 @@ def test_what_excel_or_a_person_spoils_is_a_finding_by_cell(tmp_path: Path, row:
 
 
 @pytest.mark.parametrize(
+    ("key", "level"),
+    [
+        ("https://x\u200b/1", "error"),
+        ("https://x\u00a0/1", "error"),
+        ("CME\u00ad101", "error"),
+        ("26-Mar", "warning"),
+        ("1-Sep-2026", "warning"),
+        ("Mar-26", "warning"),
+    ],
+)
+def test_a_key_that_no_statement_has(tmp_path: Path, key: str, level: str) -> None:
+    mappings = folder(tmp_path, f"{key},203512301,1,,")
+    assert findings(mappings) == [("mapping.catalogue_key", level, 2, 1)]
+    stored = {"a.yaml": RULE, "courses.csv": catalogue.read(mappings / "courses.csv", ("object_id",)).text}
+    assert list(from_texts(stored, ZONES).rules[0].rows) == [key], "what is in force stays readable"
+
+
+@pytest.mark.parametrize("key", ["CME 101", "https://x/26-Mar", "CME-26", "2026"])
+def test_a_key_that_some_statement_may_have(tmp_path: Path, key: str) -> None:
+    assert findings(folder(tmp_path, f"{key},203512301,1,,")) == []
+
+
+@pytest.mark.parametrize(
     ("sheet", "code", "line"),
     [
         ("", "config.sheet", 1),
@@ -262,7 +288,7 @@ def test_rows_without_a_key_are_passed_over_and_other_columns_too(tmp_path: Path
         "203512302,A live day,2026-01-01,2026-12-31,,ABIM,,",
     )
     mappings = folder(tmp_path, *rows, header=header)
-    assert findings(mappings) == []
+    assert findings(mappings) == [("mapping.catalogue_keyless", "info", 3, 8)]
     assert list(load(mappings, ZONES).rules[0].rows) == [f"{COURSES}1"]
 
 

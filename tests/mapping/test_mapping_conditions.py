@@ -205,7 +205,8 @@ def test_what_is_shown() -> None:
     document = {
         "verb": {"id": "v" * 300},
         "context": {"platform": "Moodle", "extensions": {"npi": 1234567893}},
-        "result": {"score": {"raw": 5}, "x": None},
+        "object": {"id": "https://x/1?by=nora%40clinic.example"},
+        "result": {"score": {"raw": 5}, "x": None, "npi": 1234567893},
     }
 
     def seen(path: str, *, strict: bool) -> str:
@@ -217,6 +218,8 @@ def test_what_is_shown() -> None:
     assert seen("result.x", strict=True) == "null"
     assert seen("context.extensions.npi", strict=True) == "another value"
     assert seen("context.extensions.npi", strict=False) == "1234567893"
+    assert seen("result.npi", strict=True) == "another value"
+    assert seen("object.id", strict=True) == '"https://x/1?by=[hidden]"'
     assert seen("result", strict=True) == "a list or block"
     assert seen("verb.id", strict=True) == '"' + "v" * 120 + '"…'
     assert seen("result.none", strict=True) == "nothing"

@@ -186,13 +186,27 @@ def test_without_a_function_the_amount_is_in_quarter_steps_already() -> None:
         assert make.problem(plain, make.statement(result={"hours": hours})).code == "mapping.bad_amount"
 
 
-def test_a_part_above_a_computed_total_is_a_problem() -> None:
+def test_a_constant_part_is_at_most_a_computed_total() -> None:
     credits_ = """
-    - {type: moc, board: ABIM, amount: {path: result.hours, most: 2}, of_which: {Medical Knowledge: 1}}
+    - {type: moc, board: ABIM, amount: {path: result.hours, most: 2}, of_which: {Medical Knowledge: 2}}
 """
     ruleset = make.rules(make.rule(credits_=credits_))
-    assert make.completion(ruleset, make.statement(result={"hours": 1})).credits[0].board_total == 1
-    assert make.problem(ruleset, make.statement(result={"hours": 0.75})).code == "mapping.bad_amount"
+    for hours, amount in ((2, 2), (1, 1)):
+        (offer,) = make.completion(ruleset, make.statement(result={"hours": hours})).credits
+        assert (offer.amount, offer.board_total) == (amount, amount)
+    assert isinstance(make.outcome(ruleset, make.statement(result={"hours": 0})), Ignored)
+
+
+def test_a_computed_part_above_a_computed_total_is_a_problem() -> None:
+    credits_ = """
+    - type: moc
+      board: ABIM
+      amount: {path: result.hours, most: 2}
+      of_which: {Medical Knowledge: {path: result.part, most: 2}}
+"""
+    ruleset = make.rules(make.rule(credits_=credits_))
+    assert make.completion(ruleset, make.statement(result={"hours": 1, "part": 1})).credits[0].board_total == 1
+    assert make.problem(ruleset, make.statement(result={"hours": 0.75, "part": 1})).code == "mapping.bad_amount"
 
 
 REMS = """rems:

@@ -11,6 +11,7 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 
 from connector.inquiry import ledger
+from connector.inquiry import plan as told
 from connector.mapping import outcomes
 from connector.mapping import stage as mapping
 from connector.mapping.versions import apply, differences
@@ -332,12 +333,15 @@ def test_only_what_is_new_leaves_changes_for_later(place: Middle) -> None:
     place.rules(MORE + QUIZZES)
     found = planned(place)
     assert foretold(found) == {"new_credits": 1, "changed_unsent": 2}
+    new = told.additions(found)
+    assert (foretold(new), new.id, new.is_empty) == ({"new_credits": 1}, found.id, False)
     turn(place)
     agree(place, found, adds_only=True)
     place.run()
     assert happened(before, snapshot(place)) == {"new_credits": 1}
     left = planned(place)
     assert foretold(left) == {"changed_unsent": 2}
+    assert (told.additions(left).is_empty, told.additions(left).groups) == (True, ())
     agree(place, left)
     place.run()
     assert happened(before, snapshot(place)) == foretold(found)

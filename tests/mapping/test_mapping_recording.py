@@ -85,7 +85,7 @@ def test_a_case_that_passes(tmp_path: Path, call: Call) -> None:
         "statement": {
             "actor": {"mbox": "mailto:learner-1@example.org"},
             "verb": {"id": make.COMPLETED},
-            "object": {"id": make.OBJECT, "definition": {"type": make.COURSE}},
+            "object": {"id": "https://lms.example.org/invented/1", "definition": {"type": make.COURSE}},
             "timestamp": "2026-03-10T15:04:05.000Z",
         },
         "expect": {"credits": {"cme": 1.25}, "date": yaml.safe_load("2026-03-10")},
@@ -139,8 +139,12 @@ def test_numbers_and_signs_come_back_as_they_were(tmp_path: Path, call: Call) ->
         object={"id": make.OBJECT, "definition": {"type": make.COURSE, "name": name}},
         result={"score": {"scaled": 1e-7, "raw": 85, "min": -0.5}, "success": True, "duration": "PT1H"},
     )
-    file = make.text(make.rule(when=make.WHEN + "    - {path: result.score.scaled, at_most: 0.1}\n"))
-    call(shared, file)
+    when = """\
+    - {path: result.score.scaled, at_most: 0.1}
+    - {path: 'object.definition.name."en-US"', matches: '(?s).*'}
+    - {path: object.definition.name.de, matches: '.*'}
+"""
+    call(shared, make.text(make.rule(when=make.WHEN + when)))
     statement = case_of(tmp_path)["statement"]
     assert statement["object"]["definition"]["name"] == name
     assert statement["result"] == shared["result"]
@@ -213,6 +217,13 @@ def test_what_kept_another_rule_away_is_kept_too(tmp_path: Path, call: Call) -> 
     assert (case["name"], case["statement"]["result"]) == (
         "recorded 1: completion of a", {"success": True, "extensions": {"urn:kind": "rehearsal"}},
     )  # fmt: skip
+
+
+def test_what_gives_a_rival_the_statement_is_kept_too(tmp_path: Path, call: Call) -> None:
+    rival = make.rule("b", when=f'[{{path: verb.id, is: completed}}, {{path: object.id, is: "{make.OBJECT}"}}]')
+    call(make.statement(), make.text(make.rule("a"), rival + "  priority: 1\n"), rule="a")
+    case = case_of(tmp_path)
+    assert (case["expect"], case["statement"]["object"]["id"]) == ("ignored", make.OBJECT)
 
 
 # --- nothing of anybody stays ---
@@ -294,8 +305,8 @@ def test_a_person_planted_everywhere_leaves_nothing(tmp_path: Path, call: Call) 
     assert re.findall(r"[\w.]+@(?!example\.org)", text) == []
     activities = case_of(tmp_path)["statement"]["context"]["contextActivities"]
     ids = [activities["parent"]["id"], *(one["id"] for one in activities["grouping"])]
-    assert len(set(ids)) == 1  # the same words stand for the same person everywhere
-    assert ids[0].startswith("https://lms.example.org/a/learner-1@example.org/learner-1/")
+    assert len(set(ids)) == 1  # the same text stands for the same text everywhere
+    assert ids[0].startswith("https://lms.example.org/a/invented-")
 
 
 @pytest.mark.parametrize("name", [7, "7", "ann"])
@@ -303,12 +314,45 @@ def test_a_short_account_name_is_no_part_of_other_words(tmp_path: Path, call: Ca
     document = make.statement(actor={"account": {"homePage": "https://lms.example.org", "name": name}})
     document["object"]["definition"]["name"] = {"en": "Planning for 1977"}
     document["context"] = {"contextActivities": {"parent": [{"id": f"https://lms.example.org/user/{name}/page/77"}]}}
-    call(document, make.text(make.rule()))
+    when = "    - {path: object.definition.name.en, matches: '.*Plan.*'}\n"
+    when += "    - {path: 'context.contextActivities.parent[0].id', matches: '.*/page/77'}\n"
+    call(document, make.text(make.rule(when=make.WHEN + when)))
     statement = case_of(tmp_path)["statement"]
     assert statement["object"]["definition"]["name"] == {"en": "Planning for 1977"}
     (parent,) = statement["context"]["contextActivities"]["parent"]
     assert parent["id"] == "https://lms.example.org/user/learner-1/page/77"
     assert statement["timestamp"] == document["timestamp"]
+
+
+def test_what_no_rule_reads_is_invented(tmp_path: Path, call: Call) -> None:
+    """No program can know that these words are the name of an account's owner, or his licence number."""
+    title = {"en": "Certificate of Zora Quist", "de-AT": "Urkunde, Zora Quist", "Zora": "x"}
+    parents = [{"id": f"https://lms.example.org/npi/{LICENCE}/{one}"} for one in "aab"]
+    document = make.statement(
+        actor={"account": {"homePage": "https://lms.example.org", "name": "4711x"}},
+        object={"id": "https://lms.example.org/zora", "definition": {"type": make.COURSE, "name": title}},
+        context={"platform": "Portal of Zora", "language": "zora", "contextActivities": {"parent": parents}},
+        result={"score": {"raw": int(LICENCE), "max": 100}},
+    )
+    call(document, make.text(make.rule()))
+    statement = case_of(tmp_path)["statement"]
+    assert [word for word in ("zora", "quist", LICENCE) if word in json.dumps(statement).lower()] == []
+    assert statement["object"]["definition"]["name"] == {"en": "An activity", "de-AT": "An activity"}
+    first, same, other = statement["context"]["contextActivities"]["parent"]
+    assert (first == same, first == other) == (True, False)
+    assert statement["result"] == {"score": {"raw": 1, "max": 100}}
+
+
+def test_what_a_clever_path_reads_is_kept(tmp_path: Path, call: Call) -> None:
+    when = "    - {path: \"contains(object.definition.name.en, 'Update')\", is: true}\n"
+    document = make.statement(
+        object={"id": "urn:x", "definition": {"type": make.COURSE, "name": {"en": "Nora's Update"}}}
+    )
+    call(document, make.text(make.rule(when=make.WHEN + when)))
+    assert case_of(tmp_path)["statement"]["object"] == {
+        "id": "https://lms.example.org/invented/1",
+        "definition": {"type": make.COURSE, "name": {"en": "learner-1's Update"}},
+    }
 
 
 # --- refused, and nothing is written ---

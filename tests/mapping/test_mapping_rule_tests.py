@@ -8,6 +8,7 @@ from pathlib import Path
 import mapping_samples as make
 import pytest
 
+from connector.mapping.cases import files
 from connector.mapping.cases.run import as_statement, run_tests
 from connector.mapping.evaluate import evaluate
 from connector.mapping.loader import lint, load
@@ -55,7 +56,7 @@ def test_failing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("none.json", "none.json: No such file or directory"),
+        ("none.json", f"none.json: No such file or directory; {files.COPY_TOO}"),
         ("below", "below: Is a directory"),
         ("bad.json", "bad.json:1:2: this is not JSON in UTF-8"),
         ("deep.json", "deep.json:1:1026: this is not JSON in UTF-8"),

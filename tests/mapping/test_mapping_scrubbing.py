@@ -39,7 +39,7 @@ RULES = make.rules(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(STATEMENTS)
 def test_any_statement_can_be_scrubbed(document: dict[str, Any]) -> None:
     actor = {"name": "Zanna Quixley", "mbox": "mailto:zanna@clinic.example"}

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
 
-from connector.mapping.cases.form import Expected, ExpectedRems
+from connector.mapping.cases.form import CME, OPEN, Expected, ExpectedRems
 from connector.mapping.evaluate import Outcome
 from connector.pars import vocabulary
 from connector.records import Completion, Evidence, Ignored, Problem, RemsAnswers
-
-OPEN: Final = "open"
-"""What a test expects for `date` where Moodle is asked for it."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +38,8 @@ class Verdict:
                 return f"a completion that waits: {'; '.join(self.missing)}" if self.missing else "a completion"
             case Evidence():
                 return " and ".join({"evidence": "evidence", "undoes": "one that undoes"}[word] for word in self.words)
-            case Problem(code=code, message=message):
-                return f"{code} ({message})"
+            case Problem(code=code, message=message, hint=hint):
+                return f"{code} ({message}{'; ' if hint else ''}{hint})"
             case Ignored(reason=reason):
                 return f"ignored ({reason})"
 
@@ -71,7 +67,7 @@ def _of_a_completion(expected: Expected, came: Completion) -> Iterator[str]:
 def earned_by(came: Completion) -> dict[str, Decimal]:
     """Credits by the names that a case uses: `cme`, `ABIM`, `ABIM/Medical Knowledge`; a REMS record has none."""
     return {
-        "cme" if one.certification == vocabulary.CME_CERTIFICATION else one.certification: one.amount
+        CME if one.certification == vocabulary.CME_CERTIFICATION else one.certification: one.amount
         for one in came.credits
         if one.kind != "rems"
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,15 @@ from connector.mapping.loader import RULES, TESTS, ActiveRule, Ruleset
 from connector.yamlfile import Document, Loc
 
 MOST_BYTES = 1024 * 1024
+COPY_TOO = "copy that file too, or write the statement here; `test --record` makes a test from a real statement"
 
 
 class UnreadableError(Exception):
     """A case names a file that holds no statement; the text says why, by file and line, and quotes nothing."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Case:
     def statements(self) -> list[Any]:
         """The JSON of its statements; raises UnreadableError."""
         folder = Path(self.document.name).parent
-        return [one if isinstance(one, dict) else _statement(folder, one) for one in self.test.sources]
+        return [_as_json(one) if isinstance(one, dict) else _statement(folder, one) for one in self.test.sources]
 
 
 def documents_of(ruleset: Ruleset, folder: Path) -> dict[str, Document]:
@@ -95,12 +101,22 @@ def _unknown_rule(document: Document, loc: Loc, test: FolderTest, known: dict[st
         yield document.finding("mapping.unknown_rule", where, f"there is no rule `{test.rule}`", hint)
 
 
+def _as_json(value: Any) -> Any:
+    """YAML's exact numbers as JSON's: the functions of a path know no others."""
+    if isinstance(value, dict):
+        return {key: _as_json(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_as_json(below) for below in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
 def _statement(folder: Path, name: str) -> Any:
     try:
         with (folder / name).open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise UnreadableError(f"{name}: {getattr(error, 'strerror', None) or 'no such file'}") from None
+        why = getattr(error, "strerror", None) or "no such file"
+        raise UnreadableError(f"{name}: {why}", COPY_TOO if isinstance(error, FileNotFoundError) else "") from None
     if len(content) > MOST_BYTES:
         raise UnreadableError(f"{name}: over 1 MiB")
     return _only_one(name, _json(name, content))

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, PlainValidator, Tag, model_validator
 
+from connector.findings import did_you_mean
 from connector.mapping.language.conditions import fault, some
 from connector.mapping.language.offers import Name, Version, is_block, quarters, rems_type
+from connector.pars import vocabulary
 from connector.records import Frozen
+
+OPEN: Final = "open"
+"""What a test expects for `date` where Moodle is asked for it."""
+CME: Final = "cme"
+PROBLEMS: Final = tuple(
+    f"mapping.{name}"
+    for name in (
+        "bad_amount", "bad_answer", "bad_time", "conflict", "naive_time", "no_amount", "no_per", "no_time", "no_zone",
+    )
+)  # fmt: skip
+"""The problems that a rule may end in for a statement."""
 
 
 class ExpectedRems(Frozen):
@@ -24,13 +38,51 @@ class ExpectedRems(Frozen):
     time_in_practice: str | None = None
 
 
+def _credit(name: str) -> str:
+    """As a completion calls it; the boards' lists of types are not published, so that any type may be right."""
+    board, slash, kind = name.partition("/")
+    if name != CME and board not in vocabulary.BOARDS:
+        close = f'did you mean "{CME}"?' if name.lower() == CME else did_you_mean(board[:80].upper(), vocabulary.BOARDS)
+        hint = close or f"boards: {', '.join(vocabulary.BOARDS)}"
+        raise fault("mapping.test", f"is no credit: `{CME}`, or a board with or without a type", hint)
+    if slash and not kind:
+        raise fault("mapping.test", "names no credit type behind the `/`")
+    known = vocabulary.credit_type(board, kind) if kind else None
+    if known and known.name != kind:
+        raise fault("mapping.test", "is no credit by the board's own name", f'did you mean "{board}/{known.name}"?')
+    return name
+
+
+def _date(text: str) -> str:
+    try:
+        is_written_so = text == OPEN or date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        is_written_so = False
+    if not is_written_so:
+        hint = did_you_mean(text[:80], [OPEN]) or f"`{OPEN}` where Moodle is asked for it"
+        raise fault("mapping.test", "is no date as 2026-05-31", hint)
+    return text
+
+
+def _problem(code: str) -> str:
+    if code not in PROBLEMS:
+        raise fault("mapping.test", "is no problem that a rule ends in", _meant(code))
+    return code
+
+
+def _meant(code: str) -> str:
+    own = code[:80].removeprefix("mapping.")
+    close = did_you_mean(own, [one.removeprefix("mapping.") for one in PROBLEMS])
+    return close.replace('"', '"mapping.', 1) or ", ".join(PROBLEMS)
+
+
 class Expected(Frozen):
     """What a test expects of its rule."""
 
-    credits: dict[str, Annotated[Decimal, BeforeValidator(quarters)]] | None = None
-    date: str | None = None
+    credits: dict[Annotated[str, AfterValidator(_credit)], Annotated[Decimal, BeforeValidator(quarters)]] | None = None
+    date: Annotated[str, AfterValidator(_date)] | None = None
     rems: ExpectedRems | None = None
-    problem: str | None = None
+    problem: Annotated[str, AfterValidator(_problem)] | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Expected:

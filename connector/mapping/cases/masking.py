@@ -1,25 +1,49 @@
-"""Finds the words of a statement that belong to people, and puts invented ones in their place, the same everywhere.
-
-Knows no rule and no store.
-"""
+"""Puts invented words in the place of those that belong to people, the same everywhere. Knows no rule and no store."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
-from urllib.parse import quote, quote_plus
+from typing import Any, Final, NamedTuple
+
+from connector.mapping.cases.folding import folded, spellings
+from connector.mapping.cases.people import ids, people, words
 
 INVENTED_UUID: Final = "00000000-0000-4000-8000-000000000001"
-_PEOPLE: Final = frozenset({"actor", "contextAgents", "contextGroups", "instructor", "team"})
-_AGENT: Final = ("mbox", "mbox_sha1sum", "openid", "account", "member")
-_PLAIN: Final = frozenset({"homePage", "objectType", "relevantTypes"})
-_MAIL = re.compile(r"(?<![\w.+'-])[\w.+'-]+(?:@|%(?:25)*40)[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
-_SHORT = 6  # letters: a shorter word is looked for as a whole only, so that "ann" does not stop "planning"
-_LEAST = 3  # letters of a part of a name: shorter ones are words of every language
-_BEFORE, _AFTER = r"(?:(?<![^\W_])|(?<=%[0-9A-Fa-f]{2}))", r"(?![^\W_])"
+_SIGN: Final = r"[\w.+'!$*^~-]"
+_MAIL: Final = re.compile(rf"(?<!{_SIGN}){_SIGN}+@[\w-]+(?:\.[\w-]+)*")
+_PIECE: Final = re.compile(r"[^\W_]+")
+_SHORT: Final = 6  # letters: a shorter word is looked for as a whole only, so that "ann" does not stop "planning"
+_BETWEEN: Final = 5  # signs between two pieces of a word at most
+
+
+class _Word(NamedTuple):
+    """A word without its signs: in a text there may be others between its pieces, or none."""
+
+    letters: str
+    gaps: int
+    is_whole: bool
+    instead: str
+
+    @classmethod
+    def of(cls, spelling: str, instead: str) -> _Word:
+        pieces = _PIECE.findall(spelling)
+        letters = "".join(pieces)
+        is_short = len(letters) < _SHORT or any(len(piece) == 1 for piece in pieces)
+        return cls(letters, (len(pieces) - 1) * _BETWEEN, is_short and letters.isascii(), instead)
+
+    def places(self, letters: str, at: list[int]) -> Iterator[tuple[int, int]]:
+        """Where it begins and ends in a text that has these letters at these places."""
+        start = letters.find(self.letters)
+        while start >= 0:
+            after = start + len(self.letters)
+            is_whole = (start == 0 or at[start] - at[start - 1] > 1) and (
+                after == len(at) or at[after] - at[after - 1] > 1
+            )
+            first, last = at[start], at[after - 1]
+            if last - first < len(self.letters) + self.gaps and (is_whole or not self.is_whole):
+                yield first, last + 1
+            start = letters.find(self.letters, start + 1)
 
 
 class Mask:
@@ -29,119 +53,74 @@ class Mask:
         """`spoken` texts stand in the rules' own files, and so do the `prefixes` of others: they stay as they are."""
         self._spoken = frozenset(spoken)
         self._prefixes = sorted(prefixes, key=len, reverse=True)
-        self._invented: dict[str, str] = {}
-        for number, person in enumerate(_people(document), 1):
-            for word in _words(person):
-                for spelling in _spellings(word):
-                    self._invented.setdefault(spelling.lower(), _instead(word, number))
-        for word in _ids(document):
-            self._invented[word.lower()] = INVENTED_UUID
-        ordered = sorted(self._invented, key=len, reverse=True)
-        self._known = re.compile("|".join(map(_pattern, ordered)) or r"(?!)", re.IGNORECASE)
+        self._whole: dict[str, str] = {}
+        self._outlined: dict[str, str] = {}
+        for number, person in enumerate(people(document), 1):
+            for word in words(person):
+                for spelling in spellings(word):
+                    self._whole.setdefault(spelling, _instead(word, number))
+        for word in ids(document):
+            self._whole |= dict.fromkeys(spellings(word), INVENTED_UUID)
+        known = (_Word.of(spelling, instead) for spelling, instead in self._whole.items())
+        self._words = sorted((word for word in known if word.letters), key=lambda word: -len(word.letters))
+        self._mailboxes = {spelling: instead for spelling, instead in self._whole.items() if "@" in spelling}
+        self._strangers = 0
 
     def text(self, value: str) -> str:
         """The text without a word of anybody's; mailboxes go whosever they are."""
         if value in self._spoken:
             return value
-        spoken = next((prefix for prefix in self._prefixes if value.startswith(prefix)), "")
-        rest = unicodedata.normalize("NFC", value[len(spoken) :])
-        rest = self._known.sub(lambda found: self._invented[found[0].lower()], rest)
-        return spoken + _MAIL.sub(self._mailbox, rest)
+        kept, rest = self._split(value)
+        looked, spans = folded(rest)
+        end = 0
+        for first, after, instead in sorted(self._found(looked)):
+            start = spans[first][0]
+            if start >= end:  # else both stand in one run of escapes, which is gone already
+                kept += rest[end:start] + instead
+            end = max(end, spans[after - 1][1])
+        return kept + rest[end:]
 
-    def _mailbox(self, found: re.Match[str]) -> str:
-        invented = {one for one in self._invented.values() if "@" in one}
-        if found[0] in invented:
-            return found[0]
-        number = len(invented) + 1
-        return self._invented.setdefault(found[0].lower(), f"person-{number}@example.org")
+    def _split(self, value: str) -> tuple[str, str]:
+        spoken = next((prefix for prefix in self._prefixes if value.startswith(prefix)), "")
+        return spoken, value[len(spoken) :]
+
+    def _found(self, looked: str) -> list[tuple[int, int, str]]:
+        """What begins and ends where, and what stands there instead: mailboxes first, then the longest words."""
+        found = [(one.start(), one.end(), self._mailbox(one[0])) for one in _MAIL.finditer(looked)]
+        at = [place for place, sign in enumerate(looked) if sign.isalnum()]
+        letters = "".join(looked[place] for place in at)
+        for word in self._words:
+            if word.letters in letters:
+                for first, after in word.places(letters, at):
+                    if all(after <= start or end <= first for start, end, _ in found):
+                        found.append((first, after, word.instead))
+        return found
+
+    def _mailbox(self, found: str) -> str:
+        if found not in self._mailboxes:
+            self._strangers += 1
+            self._mailboxes[found] = f"person-{self._strangers}@example.org"
+        return self._mailboxes[found]
 
     def value(self, found: Any) -> Any:
         """A text masked, a number that is somebody's made a text, and of a block or list that it is there."""
         if isinstance(found, str):
             return self.text(found)
-        if isinstance(found, int) and not isinstance(found, bool) and str(found) in self._invented:
-            return self._invented[str(found)]
+        if isinstance(found, int) and not isinstance(found, bool) and str(found) in self._whole:
+            return self._whole[str(found)]
         return {} if isinstance(found, dict) else [] if isinstance(found, list) else found
 
-
-def is_agent(value: Any) -> bool:
-    """Also one that forgets to say so."""
-    if not isinstance(value, dict):
-        return False
-    return str(value.get("objectType")).lower() in ("agent", "group") or any(name in value for name in _AGENT)
-
-
-def _people(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Everybody the statement names, the actor first; the authority is a system's login, and comes last."""
-    actor = document.get("actor")
-    found = [actor] if isinstance(actor, dict) else []
-    found += _agents({key: value for key, value in document.items() if key not in ("actor", "authority")})
-    return found + list(_agents(document.get("authority")))
-
-
-def _agents(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        for one in value:
-            yield from _agents(one)
-    elif isinstance(value, dict):
-        if is_agent(value):
-            yield value
-        for key, below in value.items():
-            if key in _PEOPLE and isinstance(below, dict) and not is_agent(below):
-                yield below
-            yield from _agents(below)
-
-
-def _words(person: Any, key: str = "") -> Iterator[str]:
-    """Every text of a person, and the parts that are used by themselves: of a name, a mailbox, an address."""
-    if isinstance(person, dict):
-        for name, below in person.items():
-            yield from _words(below, name) if name not in _PLAIN else ()
-    elif isinstance(person, list):
-        for below in person:
-            yield from _words(below, key)
-    elif isinstance(person, str | int | float) and not isinstance(person, bool):
-        text = unicodedata.normalize("NFC", str(person)).strip().removeprefix("mailto:")
-        yield from (word for word in (text, *_parts(text, key)) if word)
-
-
-def _parts(text: str, key: str) -> list[str]:
-    if "@" in text:
-        local = text.partition("@")[0]
-        hashed = [hashlib.sha1(f"mailto:{one}".encode(), usedforsecurity=False) for one in (text, text.lower())]
-        pieces = [piece for piece in re.split(r"[._+-]", local) if len(piece) > _LEAST and piece.isalpha()]
-        return [*(one.hexdigest() for one in hashed), *(word for word in (local, *pieces) if len(word) >= _LEAST)]
-    if key == "openid":
-        return [word for word in text.rstrip("/").split("/")[-1:] if len(word) >= _LEAST]
-    if "name" in key.lower():
-        return [word for word in re.split(r"[\s,.;()]+", text) if len(word) >= _LEAST]
-    return []
-
-
-def _spellings(word: str) -> set[str]:
-    joined = {re.sub(r"\s+", sign, word) for sign in (" ", "-", "_", ".", "")}
-    return joined | {unicodedata.normalize("NFC", write(word)) for write in (_encoded, quote_plus)}
-
-
-def _encoded(word: str) -> str:
-    return quote(word, safe="")
+    def outline(self, found: Any) -> Any:
+        """The same with a text invented as far as no rule's file says it; different texts stay different."""
+        if not isinstance(found, str) or not found or found in self._spoken:
+            return self.value(found)
+        spoken, rest = self._split(found)
+        if not rest:
+            return found
+        number = len(self._outlined) + 1
+        stem = "invented-" if spoken else "https://lms.example.org/invented/" if ":" in rest else "invented "
+        return spoken + self._outlined.setdefault(found, f"{stem}{number}")
 
 
 def _instead(word: str, number: int) -> str:
     return f"learner-{number}@example.org" if "@" in word else f"learner-{number}"
-
-
-def _pattern(spelling: str) -> str:
-    exact = re.escape(spelling)
-    return f"{_BEFORE}{exact}{_AFTER}" if len(spelling) < _SHORT else exact
-
-
-def _ids(document: dict[str, Any]) -> Iterator[str]:
-    """Ids by which an LRS finds the statement again, and the attempt that it tells of."""
-    context = document.get("context")
-    context = context if isinstance(context, dict) else {}
-    others = [context.get("statement"), document.get("object")]
-    refs = [one.get("id") for one in others if isinstance(one, dict) and one.get("objectType") == "StatementRef"]
-    for one in (document.get("id"), context.get("registration"), *refs):
-        if isinstance(one, str) and one:
-            yield one

@@ -18,8 +18,8 @@ from connector.findings import did_you_mean
 from connector.mapping.cases import run as rule_tests
 from connector.mapping.cases.expectations import Verdict, day_of, earned_by
 from connector.mapping.cases.files import Case
-from connector.mapping.cases.form import CaseFile
-from connector.mapping.cases.masking import is_agent
+from connector.mapping.cases.form import CaseFile, FolderTest
+from connector.mapping.cases.people import is_agent
 from connector.mapping.cases.run import chosen
 from connector.mapping.cases.scrubbing import conditions_of, scrubbed
 from connector.mapping.evaluate import Judged, Outcome, evaluate
@@ -59,8 +59,7 @@ def record(store: Store, folder: Path, defaults: Defaults, statement_id: str, ru
         statement, document = _stored(session, statement_id)
     judged = evaluate(ruleset, statement, document)
     one = _chosen(judged, about)
-    readers = [about] if about else ruleset.candidates(statement.verb, statement.object_id)
-    readers = sorted(readers, key=lambda active: active.rule.name != one.rule)
+    readers = sorted(_readers(ruleset, statement, about), key=lambda active: active.rule.name != one.rule)
     if is_agent(document.get("object")) and any(line.asks("object") for by in readers for line in by.rule.when):
         raise _refused("the statement is about a person: its object cannot be invented", "write the test by hand")
     shared = scrubbed(document, readers)
@@ -68,6 +67,14 @@ def record(store: Store, folder: Path, defaults: Defaults, statement_id: str, ru
     if not _same(one.outcome, again.outcome):
         raise _refused(f"without the learner {_changed(readers, document, shared, one, again)}", "write it by hand")
     return _write(ruleset, path, about, shared, one.outcome)
+
+
+def _readers(ruleset: Ruleset, statement: Statement, about: ActiveRule | None) -> list[ActiveRule]:
+    """The rules that have a say: a rule's rivals, which may take the statement from it, are those of its provider."""
+    reached = ruleset.candidates(statement.verb, statement.object_id)
+    if about is None:
+        return reached
+    return [about, *(one for one in reached if one is not about and one.provider == about.provider)]
 
 
 def _refused(message: str, hint: str = "") -> ConnectorError:
@@ -146,6 +153,7 @@ def _write(ruleset: Ruleset, path: Path, about: ActiveRule | None, shared: dict[
     """Adds to the end of the file, so that comments and order stay; only after the case has passed as it will stand."""
     before = yamlfile.read(path) if path.exists() else None
     old = yamlfile.validate(before, CaseFile, MappingError).tests if before else ()
+    _refuse_twice(before, old, about, shared)
     name = _name(outcome, about, len(old) + 1)
     rule = [f"rule: {_scalar(about.rule.name)}"] if about else []
     item = [f"name: {_scalar(name)}", *rule, "statement:", *_block(shared), f"expect: {in_yaml(_expected(outcome))}"]
@@ -160,6 +168,17 @@ def _write(ruleset: Ruleset, path: Path, about: ActiveRule | None, shared: dict[
     except OSError as error:
         raise _refused(f"{path} cannot be written: {error.strerror}") from None
     return Written(case.where, name)
+
+
+def _refuse_twice(
+    before: Document | None, old: Sequence[FolderTest], about: ActiveRule | None, shared: dict[str, Any]
+) -> None:
+    rule, written = about.rule.name if about else None, in_yaml(shared)
+    for number, one in enumerate(old):
+        same = one.rule == rule and isinstance(one.statement, dict) and in_yaml(one.statement) == written
+        if before and same:
+            line, _ = before.where(("tests", number))
+            raise _refused(f"this statement stands there already, as the test `{one.name}` in line {line}")
 
 
 def _name(outcome: Outcome, about: ActiveRule | None, number: int) -> str:

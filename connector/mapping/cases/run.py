@@ -59,10 +59,11 @@ def try_one(ruleset: Ruleset, case: Case) -> Tried:
     try:
         statements = case.statements()
     except UnreadableError as error:
-        return Tried((), _result(case, f"the statement cannot be read: {error}"))
+        said = f"the statement cannot be read: {error}{'; ' if error.hint else ''}{error.hint}"
+        return Tried((), _result(case, said))
     verdict = judge(ruleset, case.about, statements)
-    said = [verdict] if isinstance(verdict, str) else list(differences(case.test.expect, verdict))
-    result = _result(case, "; ".join(said))
+    found = [verdict] if isinstance(verdict, str) else list(differences(case.test.expect, verdict))
+    result = _result(case, "; ".join(found))
     return Tried(tuple(statements), result, _completed(verdict) if result.passed else "")
 
 

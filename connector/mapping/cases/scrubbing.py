@@ -1,4 +1,4 @@
-"""A statement with an invented learner: of everything else only what is listed here, or read by a rule, stays.
+"""A statement with an invented learner: what no rule reads is invented too, or gone; the rest is masked.
 
 Knows no store and judges nothing.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from connector.mapping.cases.masking import INVENTED_UUID, Mask, is_agent
+from connector.mapping.cases.masking import INVENTED_UUID, Mask
+from connector.mapping.cases.people import is_agent
 from connector.mapping.language.conditions import Condition
 from connector.mapping.language.offers import CmeCredit, Computed, Credit, Read
 from connector.mapping.language.paths import Query
@@ -21,7 +23,8 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.,]{1,25} ?([Zz]|[+-][0
 _DURATION = re.compile(r"P[0-9YMWDTHS.,]{1,40}")
 _FLAG = re.compile(r"(?i)true|false|yes|no|[01]")
 _NUMBER = re.compile(r"-?[0-9]{1,5}([.,][0-9]{1,5})?")
-_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
+_LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+_LARGEST: Final = 1_000_000  # no licence number is smaller; a score that no rule reads needs no more
 _SCORES: Final = ("scaled", "raw", "min", "max")
 _ACTIVITIES: Final = ("parent", "grouping", "category", "other")
 _READABLE: Final = frozenset({"object", "result", "context", "stored", "timestamp", "verb", "version"})
@@ -47,23 +50,47 @@ def _with_parts(condition: Condition) -> Iterator[Condition]:
         yield from _with_parts(part)
 
 
+@dataclass(frozen=True)
+class _Rest:
+    """What becomes of a text at a place of its own: masked where a path of the rules may reach it by none of their
+    plain chains (`keys` are all that such paths name), else invented."""
+
+    mask: Mask
+    keys: frozenset[str]
+
+    def value(self, key: str, found: Any) -> Any:
+        return self.mask.value(found) if key in self.keys else self.mask.outline(found)
+
+    def words(self, key: str, found: Any, invented: str) -> Any:
+        return self.mask.value(found) if key in self.keys or not isinstance(found, str) else invented
+
+
 def scrubbed(document: dict[str, Any], rules: Sequence[ActiveRule]) -> dict[str, Any]:
     """The statement as it may be shared; `rules` are those that read it."""
     mask = Mask(document, _spoken(document, rules), _prefixes(rules))
+    rest = _Rest(mask, _cleverly(rules))
     kept: dict[str, Any] = {
         "actor": _actor(document.get("actor")),
         "verb": _verb(document.get("verb"), mask),
-        "object": _object(document.get("object"), mask),
+        "object": _object(document.get("object"), rest),
         "result": _result(document.get("result"), mask),
-        "context": _context(document.get("context"), mask),
+        "context": _context(document.get("context"), rest),
         "timestamp": _time(document.get("timestamp"), mask),
     }
     kept = {key: value for key, value in kept.items() if value not in (None, {}) or key in document}
+    for steps in _read(query for active in rules for query in _compared(active)):
+        kept = _copied(document, kept, steps, lambda found, _: mask.outline(found))
     for steps in _read(query for active in rules for query in _queries(active)):
         kept = _copied(document, kept, steps, lambda found, _: _leaf(found, mask))
     for steps in _read(query for active in rules for query in _asked_only(active.rule)):
         kept = _copied(document, kept, steps, _standing_in)
     return kept
+
+
+def _cleverly(rules: Sequence[ActiveRule]) -> frozenset[str]:
+    """All keys of the paths that are more than plain chains."""
+    asked = (one for active in rules for one in (*_queries(active), *_compared(active), *_asked_only(active.rule)))
+    return frozenset[str]().union(*(query.keys for query in asked if not query.is_plain))
 
 
 def _read(queries: Iterable[Query]) -> Iterator[tuple[str | int, ...]]:
@@ -108,7 +135,7 @@ def _verb(verb: Any, mask: Mask) -> dict[str, Any] | None:
     return {"id": mask.value(verb["id"])} if isinstance(verb, dict) and "id" in verb else None
 
 
-def _object(found: Any, mask: Mask) -> dict[str, Any] | None:
+def _object(found: Any, rest: _Rest) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         return None
     if is_agent(found):
@@ -117,21 +144,23 @@ def _object(found: Any, mask: Mask) -> dict[str, Any] | None:
     if found.get("objectType") in ("Activity", "StatementRef", "SubStatement"):
         kept["objectType"] = found["objectType"]
     if "id" in found:
-        kept["id"] = INVENTED_UUID if kept.get("objectType") == "StatementRef" else mask.value(found["id"])
+        kept["id"] = INVENTED_UUID if kept.get("objectType") == "StatementRef" else rest.value("id", found["id"])
     definition = found.get("definition")
     if isinstance(definition, dict):
         kept["definition"] = {
-            key: _name(definition[key], mask) if key == "name" else mask.value(definition[key])
+            key: _name(definition[key], rest) if key == "name" else rest.mask.value(definition[key])
             for key in ("type", "name")
             if key in definition
         }
     return kept
 
 
-def _name(name: Any, mask: Mask) -> Any:
+def _name(name: Any, rest: _Rest) -> Any:
+    """The languages stay."""
     if not isinstance(name, dict):
-        return mask.value(name)
-    return {key: mask.value(text) for key, text in name.items() if _LANGUAGE.fullmatch(key)}
+        return rest.words("name", name, "An activity")
+    languages = [key for key in name if _LANGUAGE.fullmatch(key) and rest.mask.text(key) == key]
+    return {key: rest.words("name", name[key], "An activity") for key in languages}
 
 
 def _result(result: Any, mask: Mask) -> dict[str, Any] | None:
@@ -145,28 +174,29 @@ def _result(result: Any, mask: Mask) -> dict[str, Any] | None:
     return kept
 
 
-def _context(context: Any, mask: Mask) -> dict[str, Any] | None:
+def _context(context: Any, rest: _Rest) -> dict[str, Any] | None:
     if not isinstance(context, dict):
         return None
     kept: dict[str, Any] = {"registration": INVENTED_UUID} if context.get("registration") else {}
-    kept |= {key: mask.value(context[key]) for key in ("platform", "language") if key in context}
+    invented = {"platform": "A platform", "language": "en"}
+    kept |= {key: rest.words(key, context[key], word) for key, word in invented.items() if key in context}
     activities = context.get("contextActivities")
     if isinstance(activities, dict):
-        named = {key: _activities(activities[key], mask) for key in _ACTIVITIES if key in activities}
+        named = {key: _activities(activities[key], rest) for key in _ACTIVITIES if key in activities}
         kept["contextActivities"] = named
     return kept
 
 
-def _activities(listed: Any, mask: Mask) -> Any:
+def _activities(listed: Any, rest: _Rest) -> Any:
     """Ids and types; a single object stays single."""
     if isinstance(listed, list):
-        return [_activities(one, mask) for one in listed]
+        return [_activities(one, rest) for one in listed]
     if not isinstance(listed, dict):
-        return mask.value(listed)
-    kept = {"id": mask.value(listed["id"])} if "id" in listed else {}
+        return rest.mask.outline(listed)
+    kept = {"id": rest.value("id", listed["id"])} if "id" in listed else {}
     definition = listed.get("definition")
     if isinstance(definition, dict) and "type" in definition:
-        kept["definition"] = {"type": mask.value(definition["type"])}
+        kept["definition"] = {"type": rest.mask.value(definition["type"])}
     return kept
 
 
@@ -175,19 +205,28 @@ def _time(found: Any, mask: Mask) -> Any:
 
 
 def _of_form(form: re.Pattern[str], found: Any, mask: Mask) -> Any:
-    """A text of this form is nobody's, whatever digits it holds."""
+    """A text of this form is nobody's, whatever digits it holds, and so is a small number."""
     if isinstance(found, str):
         return found if form.fullmatch(found) else "another text"
+    if isinstance(found, int | float) and abs(found) >= _LARGEST:
+        return 1
     return mask.value(found)
 
 
+def _compared(active: ActiveRule) -> Iterator[Query]:
+    """Every path whose value is only compared with texts that the files say."""
+    tests = ("is", "is_not", "one_of", "starts_with")
+    yield from (one.path for one in conditions_of(active.rule) if one.path and one.test in tests)
+    if active.rule.catalogue:
+        yield active.rule.catalogue.key
+
+
 def _queries(active: ActiveRule) -> Iterator[Query]:
-    """Every path whose value counts for the rule."""
+    """Every path whose value counts in itself, and those to verbs and types, which are kinds of things."""
     rule = active.rule
-    yield from (condition.path for condition in conditions_of(rule) if condition.path and condition.exists is None)
+    tests = ("matches", "at_least", "at_most")
+    yield from (one.path for one in conditions_of(rule) if one.path and (one.test in tests or one.path.is_a_kind))
     yield rule.completed_on.path
-    if rule.catalogue:
-        yield rule.catalogue.key
     for credit in (*rule.credits, *(one for entry in active.rows.values() for one in entry.credits)):
         yield from _amounts(credit)
     answers = [getattr(rule.rems, name) for name in type(rule.rems).model_fields] if rule.rems else []

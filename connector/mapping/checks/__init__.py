@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from connector.findings import Finding
 from connector.mapping.checks.alone import check_paths, check_rule
+from connector.mapping.checks.overlapping import check_overlaps
 from connector.mapping.checks.placed import Placed
 from connector.mapping.checks.registered import Registered, Sheets, check_registered
-from connector.mapping.checks.together import check_apart, check_names, check_overlaps, check_per
+from connector.mapping.checks.together import check_apart, check_names, check_per
 
 __all__ = ["Placed", "Registered", "Sheets", "check"]
 

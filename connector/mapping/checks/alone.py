@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from connector.findings import Finding, did_you_mean
+from connector.mapping.checks.implied import certain, implied
 from connector.mapping.checks.never import Clash, Line, clash
-from connector.mapping.checks.placed import Placed, leaves
+from connector.mapping.checks.placed import Placed, leaves, possible
 from connector.mapping.language.conditions import OBJECT_ID, VERB_ID, Condition
 from connector.mapping.language.offers import MocCredit
 from connector.mapping.language.paths import read_path
@@ -32,6 +33,7 @@ def check_rule(placed: Placed, *, sessions: bool) -> Iterator[Finding]:
     yield from _credit_types(placed)
     yield from _too_wide(placed)
     yield from _never(placed)
+    yield from _undone_by_itself(placed)
     yield from _windows(placed)
     yield from _registrations(placed, sessions=sessions)
     yield from _unreached_rows(placed)
@@ -60,18 +62,39 @@ def _credit_types(placed: Placed) -> Iterator[Finding]:
 
 def _too_wide(placed: Placed) -> Iterator[Finding]:
     rule, where = placed.rule, placed.at("when")
-    verbs = [texts for texts in (condition.pins(VERB_ID) for condition in rule.when) if texts is not None]
-    asked = {key for key in _TAKES if any(condition.asks(key) for condition in rule.when)}
+    plain = any(leaf.query.steps == VERB_ID for condition in rule.when for leaf in leaves(condition))
+    completes = plain and possible(rule.when, VERB_ID, VERBS["completed"])
+    asked = {key for key in _TAKES if any(_settles(condition, key) for condition in rule.when)}
     if rule.catalogue and "object" in rule.catalogue.key.keys:
         asked.add("object")
     if "verb" not in asked:
         message = f"the rule `{rule.name}` asks for no verb: looking at a course would count as completing it"
         hint = "add {path: verb.id, is: completed}"
         yield placed.finding("mapping.no_verb", where, message, hint, "warning", key=True)
-    elif any(texts & VERBS["completed"] for texts in verbs) and "object" not in asked:
+    elif completes and "object" not in asked:
         message = f"the rule `{rule.name}` asks for `completed` of any object: in Moodle that is four different facts"
         hint = "add a condition on object.id or object.definition.type"
         yield placed.finding("mapping.no_object", where, message, hint, "warning", key=True)
+
+
+def _settles(condition: Condition, key: str) -> bool:
+    """Does this ask for something of the verb or object, whichever line of an `any` holds? To be another one, or no
+    agent, says little of which one it is."""
+    if condition.any_:
+        return all(_settles(part, key) for part in condition.any_)
+    if condition.all_:
+        return any(_settles(part, key) for part in condition.all_)
+    keys, excludes = condition.query.keys, condition.test == "is_not" or condition.exists is False
+    return key in keys and "objectType" not in keys and not excludes
+
+
+def _undone_by_itself(placed: Placed) -> Iterator[Finding]:
+    """A statement that completes is a completion, and takes none back."""
+    undone_by, lines = placed.rule.undone_by, certain(placed.rule.when)
+    if undone_by and all(implied(condition, lines) for condition in undone_by):
+        message = f"every completion of the rule `{placed.rule.name}` fulfils its own `undone_by`"
+        hint = "name the verb that takes it back: {path: verb.id, is: uncompleted}"
+        yield placed.finding("mapping.undone_by", placed.at("undone_by"), message, hint, "warning", key=True)
 
 
 def _never(placed: Placed) -> Iterator[Finding]:

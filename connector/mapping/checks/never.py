@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from decimal import Decimal
@@ -38,9 +39,9 @@ def clash(lines: Iterable[Line], outer: Asked | None = None) -> Clash | None:
         _sort(line, single, groups)
     asked: Asked = ChainMap({}, outer)
     for line in single:
-        key = _key(line[1])
+        key = key_of(line[1])
         asked[key] = [*asked.get(key, ()), line]
-    own = dict.fromkeys(_key(condition) for _, condition in single)
+    own = dict.fromkeys(key_of(condition) for _, condition in single)
     found = (_of_one_value(asked[key]) or _of_absence(key, asked) for key in own)
     return next(filter(None, found), None) or next(filter(None, (_of_group(group, asked) for group in groups)), None)
 
@@ -57,7 +58,8 @@ def _sort(line: Line, single: list[Line], groups: list[Line]) -> None:
         single.append(line)
 
 
-def _key(condition: Condition) -> Key:
+def key_of(condition: Condition) -> Key:
+    """The path: two spellings of a plain chain of keys are one."""
     return condition.query.steps or (condition.query.text, "", "")
 
 
@@ -65,19 +67,26 @@ def _of_group(group: Line, asked: Asked) -> Clash | None:
     loc, condition = group
     if len(condition.parts) * sum(map(len, asked.values())) > MOST_PAIRS:
         return None
-    branches = [clash([((*loc, "any", at), part)], asked) for at, part in enumerate(condition.parts)]
-    return Clash((*loc, "any")) if all(branches) else None
+    none_holds = all(clash([((*loc, "any", at), part)], asked) for at, part in enumerate(condition.parts))
+    return Clash((*loc, "any")) if none_holds else None
 
 
 def _of_one_value(lines: Sequence[Line]) -> Clash | None:
-    for at, (_, condition) in enumerate(lines):
-        values = _only_values(condition)
-        if values is not None:
-            return _none_left(at, values, lines)
-    return _of_prefixes(lines) or _of_bounds(lines)
+    fewest = min(range(len(lines)), key=lambda at: _count(lines[at][1]))
+    values = only_values(lines[fewest][1])
+    if values is not None:
+        return _none_left(fewest, values, lines)
+    return _of_beginnings(lines) or _of_bounds(lines)
 
 
-def _only_values(condition: Condition) -> list[Any] | None:
+def _count(condition: Condition) -> float:
+    """Of values with which it holds."""
+    if condition.test in ("is", "one_of"):
+        return len(condition.wanted)
+    return 1 if _is_absent(condition) else math.inf
+
+
+def only_values(condition: Condition) -> list[Any] | None:
     """All values with which it holds, where they can be counted."""
     if condition.test in ("is", "one_of"):
         return [word[1] if isinstance(word, tuple) else word for word in condition.wanted]
@@ -92,10 +101,10 @@ def _none_left(first: int, values: list[Any], lines: Sequence[Line]) -> Clash | 
     return None
 
 
-def _of_prefixes(lines: Sequence[Line]) -> Clash | None:
-    prefixes = [(loc, condition.starts_with) for loc, condition in lines if condition.starts_with]
-    loc, longest = max(prefixes, default=((), ""), key=lambda one: len(one[1]))
-    return next((Clash(loc, other) for other, text in prefixes if not longest.startswith(text)), None)
+def _of_beginnings(lines: Sequence[Line]) -> Clash | None:
+    known = [(loc, condition.beginning) for loc, condition in lines if condition.beginning]
+    loc, longest = max(known, default=((), ""), key=lambda one: len(one[1]))
+    return next((Clash(loc, other) for other, text in known if not longest.startswith(text)), None)
 
 
 def _of_bounds(lines: Sequence[Line]) -> Clash | None:
@@ -111,13 +120,13 @@ def _bounds(lines: Sequence[Line], test: str) -> Iterator[tuple[Loc, Decimal]]:
 def _of_absence(key: Key, asked: Asked) -> Clash | None:
     """What is not there has nothing in it: `result` does not exist, and `result.success` is true."""
     above = (line for size in range(1, len(key)) for line in asked.get(key[:size], ()) if _is_absent(line[1]))
-    needed = next((line for line in asked[key] if _needs_a_value(line[1])), None)
+    needed = next((line for line in asked[key] if needs_a_value(line[1])), None)
     if needed and (absent := next(above, None)):
         return Clash(needed[0], absent[0])
     absent = next((line for line in asked[key] if _is_absent(line[1])), None)
     if absent:
         below = (line for other in asked if len(other) > len(key) and other[: len(key)] == key for line in asked[other])
-        needed = next((line for line in below if _needs_a_value(line[1])), None)
+        needed = next((line for line in below if needs_a_value(line[1])), None)
     return Clash(absent[0], needed[0]) if absent and needed else None
 
 
@@ -125,5 +134,5 @@ def _is_absent(condition: Condition) -> bool:
     return condition.test == "exists" and not condition.exists
 
 
-def _needs_a_value(condition: Condition) -> bool:
+def needs_a_value(condition: Condition) -> bool:
     return condition.test != "is_not" and not _is_absent(condition)

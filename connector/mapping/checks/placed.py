@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -14,6 +15,8 @@ from connector.mapping.language.conditions import CONDITIONS, OBJECT_ID, VERB_ID
 from connector.mapping.language.offers import Credit
 from connector.mapping.language.rules import MappingFile, Rule
 from connector.yamlfile import Document, Loc
+
+Level = Literal["error", "warning", "info"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,7 @@ class Placed:
         return common if not in_rule and common[:2] in self.document.values else (*self.loc, *keys)
 
     def finding(
-        self, code: str, loc: Loc, message: str, hint: str = "", level: Literal["error", "warning"] = "error",
+        self, code: str, loc: Loc, message: str, hint: str = "", level: Level = "error",
         *, key: bool = False,
     ) -> Finding:  # fmt: skip
         return self.document.finding(code, self.document.where(loc, key=key), message, hint, level)
@@ -60,15 +63,19 @@ class Placed:
         return clash(self.when)
 
     @cached_property
+    def _pinned(self) -> tuple[frozenset[str | None], frozenset[str | None]]:
+        return pinned(self.rule.when)
+
+    @cached_property
     def verbs(self) -> frozenset[str] | None:
         """The only verbs that the rule takes; None when it does not say."""
-        return _texts(self.rule.when, VERB_ID, pinned(self.rule.when)[0])
+        return _texts(self.rule.when, VERB_ID, self._pinned[0])
 
     @cached_property
     def objects(self) -> frozenset[str] | None:
         """The only objects that the rule takes, those of its catalogue's finished rows; None when it does not say."""
-        named = pinned(self.rule.when)[1]
-        if self.rows and self.rule.catalogue and self.rule.catalogue.key.steps == OBJECT_ID:
+        named = self._pinned[1]
+        if self.rule.catalogue and self.rule.catalogue.key.steps == OBJECT_ID:
             keys = frozenset(key for key, entry in self.rows.items() if entry.activity)
             named = keys if None in named else keys & named
         return _texts(self.rule.when, OBJECT_ID, named)
@@ -85,16 +92,38 @@ class Placed:
 def _texts(when: tuple[Condition, ...], steps: tuple[str, str], named: frozenset[str | None]) -> frozenset[str] | None:
     if None in named:
         return None
-    return frozenset(text for text in named if text is not None and all(could(one, steps, text) for one in when))
+    return possible(when, steps, {text for text in named if text is not None})
 
 
-def could(condition: Condition, steps: tuple[str, str], text: str) -> bool:
-    """Can this condition hold where `steps` is this text? Certain for what asks of nothing else."""
-    if condition.any_:
-        return any(could(part, steps, text) for part in condition.any_)
+def possible(when: Iterable[Condition], steps: tuple[str, str], texts: AbstractSet[str]) -> frozenset[str]:
+    """Those of the texts with which these conditions can hold, where `steps` is the text. Certain for what asks of
+    nothing else. All texts at once: thousands of them may stand beside thousands of lines."""
+    for condition in when:
+        texts = _possible(condition, steps, texts)
+    return frozenset(texts)
+
+
+def _possible(condition: Condition, steps: tuple[str, str], texts: AbstractSet[str]) -> AbstractSet[str]:
     if condition.all_:
-        return all(could(part, steps, text) for part in condition.all_)
-    return condition.query.steps != steps or CONDITIONS[condition.test](condition, text)
+        return possible(condition.all_, steps, texts)
+    if condition.any_:
+        return _possible_of_any(condition.any_, steps, texts)
+    if condition.query.steps != steps:
+        return texts
+    if condition.test in ("is", "one_of"):
+        return condition.wanted & texts
+    return {text for text in texts if CONDITIONS[condition.test](condition, text)}
+
+
+def _possible_of_any(parts: Sequence[Condition], steps: tuple[str, str], texts: AbstractSet[str]) -> AbstractSet[str]:
+    """Each line is asked only about what no line before it takes."""
+    left = set(texts)
+    starts = tuple(one.starts_with for one in parts if one.starts_with and one.query.steps == steps)
+    left -= {text for text in left if text.startswith(starts)} if starts else frozenset()
+    for part in parts:
+        if left and not (part.starts_with and part.query.steps == steps):
+            left -= _possible(part, steps, left)
+    return texts - left
 
 
 def leaves(condition: Condition) -> Iterator[Condition]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cached_property
@@ -19,9 +20,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from connector.findings import did_you_mean
-from connector.mapping.language.functions import number
+from connector.mapping.language.functions import number, plain
 from connector.mapping.language.paths import Nothing, Path, Query, shown
-from connector.mapping.language.patterns import matches, read_pattern
+from connector.mapping.language.patterns import literal_start, matches, read_pattern
 from connector.mapping.language.short_names import ACTIVITY_TYPES, VERBS
 from connector.records import Frozen
 
@@ -43,16 +44,30 @@ def some(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _scalar(value: Any) -> str | bool | int | Decimal:
-    if isinstance(value, str | bool | int | Decimal):
+    if isinstance(value, Decimal):
+        return Decimal(plain(value))
+    if isinstance(value, str | bool | int):
         return value
     raise fault("mapping.condition", "must be one text, number, true or false")
+
+
+def _spelled(value: Any) -> Any:
+    """One spelling of one value, for hashes and keys: 1 is 1.0, and neither is "1" or true."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    return {"number": plain(Decimal(value))}
+
+
+def _sorted(values: tuple[Any, ...]) -> list[Any]:
+    """The order of `one_of` says nothing."""
+    return [json.loads(text) for text in sorted({json.dumps(_spelled(value)) for value in values})]
 
 
 def _number(value: Any) -> Decimal:
     exact = None if isinstance(value, str) else number(value)
     if exact is None:
         raise fault("mapping.condition", "must be a number")
-    return exact
+    return Decimal(plain(exact))
 
 
 def _pattern(value: Any) -> Any:
@@ -64,10 +79,8 @@ def _pattern(value: Any) -> Any:
         raise fault("mapping.pattern", str(error)) from None
 
 
-Scalar = Annotated[  # a Decimal is written as a number, so that the hash of a rule tells 1.5 from "1.5"
-    Any, PlainValidator(_scalar), PlainSerializer(lambda value: float(value) if isinstance(value, Decimal) else value)
-]
-Scalars = Annotated[tuple[Scalar, ...], AfterValidator(some)]
+Scalar = Annotated[Any, PlainValidator(_scalar), PlainSerializer(_spelled)]
+Scalars = Annotated[tuple[Scalar, ...], AfterValidator(some), PlainSerializer(_sorted)]
 Number = Annotated[Decimal, BeforeValidator(_number)]
 Pattern = Annotated[Any, PlainValidator(_pattern), PlainSerializer(lambda pattern: pattern.pattern, return_type=str)]
 
@@ -158,6 +171,13 @@ class Condition(Frozen):
         """The values meant by `is`, `is_not` and `one_of`: short names stand for all of their IRIs."""
         plain = {_comparable(word) for word in self._words if word not in self._names}
         return frozenset(plain | {iri for word in self._words for iri in self._names.get(word, ())})
+
+    @cached_property
+    def beginning(self) -> str:
+        """How every text starts with which `starts_with` or `matches` holds; empty where nothing is certain."""
+        if self.test == "matches":
+            return literal_start(self.expected)
+        return self.starts_with or ""
 
     def holds(self, document: Any) -> bool:
         if self.any_:

@@ -12,9 +12,11 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Final
 
 _NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,18})?")
+_PART = r"(?:([0-9]{1,9}(?:\.[0-9]{1,18})?)%s)?"
 _DURATION = re.compile(
-    r"P(?:0+Y)?(?:0+M)?(?:([0-9]{1,9})D)?(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,18})?)S)?)?"
+    "P(?:0+Y)?(?:0+M)?" + _PART % "W" + _PART % "D" + "(?:T(?=[0-9])" + _PART % "H" + _PART % "M" + _PART % "S" + ")?"
 )
+_SECONDS: Final = (Decimal(604_800), Decimal(86_400), Decimal(3_600), Decimal(60), Decimal(1))
 
 
 def number(value: Any) -> Decimal | None:
@@ -29,6 +31,17 @@ def number(value: Any) -> Decimal | None:
         return None
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     return exact if exact.is_finite() and abs(exact) < Decimal(10) ** 18 else None
+
+
+def plain(exact: Decimal) -> str:
+    """One text for one number, every digit of it kept.
+
+    >>> plain(Decimal("0.80")), plain(Decimal("1E+2")), plain(Decimal("-0.0"))
+    ('0.8', '100', '0')
+    """
+    text = f"{exact:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def quarter_hours(value: Any, _most: Decimal) -> Decimal:
@@ -48,26 +61,27 @@ def duration_quarter_hours(value: Any, _most: Decimal) -> Decimal:
     """An ISO 8601 duration such as `result.duration`, rounded down to a quarter of an hour; no months, no years
     but `P0Y0M`, which some systems write in front.
 
-    >>> duration_quarter_hours("PT1H29M59.9S", Decimal(6)), duration_quarter_hours("P1DT30M", Decimal(6))
-    (Decimal('1.25'), Decimal('24.50'))
+    >>> duration_quarter_hours("PT1H29M59.9S", Decimal(6)), duration_quarter_hours("PT1.5H", Decimal(6))
+    (Decimal('1.25'), Decimal('1.50'))
     """
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if not match or not any(match.groups()):
-        raise ValueError("not a duration in days, hours, minutes and seconds")
-    days, hours, minutes, seconds = (Decimal(part or 0) for part in match.groups())
-    return _whole_quarters((days * 86400 + hours * 3600 + minutes * 60 + seconds) / 900)
+        raise ValueError("not a duration in weeks, days, hours, minutes and seconds")
+    seconds = sum(Decimal(part or 0) * each for part, each in zip(match.groups(), _SECONDS, strict=True))
+    return _whole_quarters(Decimal(seconds) / 900)
 
 
 def share_of_most(value: Any, most: Decimal) -> Decimal:
-    """A score between 0 and 1, such as `result.score.scaled`: that share of `most`, rounded down to a quarter.
+    """A score up to 1, such as `result.score.scaled`: that share of `most`, rounded down to a quarter. xAPI lets a
+    scaled score fall to -1, which earns nothing.
 
-    >>> share_of_most(0.85, Decimal(4)), share_of_most("1", Decimal(4))
-    (Decimal('3.25'), Decimal('4.00'))
+    >>> share_of_most(0.85, Decimal(4)), share_of_most("1", Decimal(4)), share_of_most(-0.2, Decimal(4))
+    (Decimal('3.25'), Decimal('4.00'), Decimal('0.00'))
     """
     share = number(value)
-    if share is None or not 0 <= share <= 1:
-        raise ValueError("not a score between 0 and 1")
-    return _whole_quarters(share * most * 4)
+    if share is None or not -1 <= share <= 1:
+        raise ValueError("not a score between -1 and 1")
+    return _whole_quarters(max(share, Decimal(0)) * most * 4)
 
 
 def percent_of_most(value: Any, most: Decimal) -> Decimal:

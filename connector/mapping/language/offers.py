@@ -5,7 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StrictBool, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictBool,
+    Tag,
+    field_serializer,
+    model_validator,
+)
 
 from connector.findings import did_you_mean
 from connector.mapping.language.conditions import fault
@@ -123,6 +133,11 @@ class MocCredit(Frozen):
             if _most(part) > most:
                 raise fault("mapping.of_which", f"is more than the amount of {most}", at=("of_which", credit_type))
         return self
+
+    @field_serializer("of_which", mode="wrap")
+    def _spelled(self, of_which: dict[str, Amount], write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """By the board's own names: another spelling changes no hash."""
+        return {self._canonical(name): part for name, part in write(of_which).items()}
 
     @property
     def parts(self) -> list[tuple[str, Amount]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import Enum
 from itertools import chain
 from typing import Annotated, Any, Final
@@ -17,12 +16,16 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from connector.findings import did_you_mean
+from connector.mapping.language.mailboxes import without_mailboxes
 
 LONGEST_PATH = 500
 _LONGEST_SHOWN = 120
 _PERSONAL: Final = frozenset(
-    {"account", "actor", "authority", "instructor", "mbox", "mbox_sha1sum", "openid", "response", "team"}
-)
+    {
+        "account", "actor", "authority", "contextAgents", "contextGroups", "instructor", "mbox", "mbox_sha1sum",
+        "member", "openid", "response", "team",
+    }
+)  # fmt: skip
 
 
 class Nothing(Enum):
@@ -58,9 +61,20 @@ class Query:
         return tuple(steps for steps in _alternatives(self.expression.parsed) if steps)
 
     @property
+    def is_plain(self) -> bool:
+        """Are all of its alternatives plain chains?"""
+        return all(_alternatives(self.expression.parsed))
+
+    @property
+    def is_a_kind(self) -> bool:
+        """Does it lead to the name of a kind of thing: a verb, a type?"""
+        return self.steps[-2:] in (("verb", "id"), ("definition", "type"))
+
+    @property
     def is_public(self) -> bool:
-        """True for the places that name a kind of thing, never a person: verb, activity, type, result flags."""
-        return self.steps[-2:] in (("verb", "id"), ("object", "id"), ("definition", "type"))
+        """True for the places that name a thing, never a person: verb, activity, type. An address may still hold one's
+        mailbox."""
+        return self.is_a_kind or self.steps[-2:] == ("object", "id")
 
 
 def _listed(value: Any) -> Any:
@@ -179,16 +193,17 @@ def shown(value: Any, query: Query, *, strict: bool) -> str:
         return str(value).lower().replace("none", "null")
     if query.is_personal:
         return "a hidden value"
-    if strict and not query.is_public and (isinstance(value, str) or "extensions" in query.keys):
-        return "another text" if isinstance(value, str) else "another value"  # an extension may hold an NPI
-    if isinstance(value, str):
-        return _quoted(value)
-    return str(value)[:_LONGEST_SHOWN] if isinstance(value, int | float | Decimal) else "a list or block"
+    if isinstance(value, dict | list):
+        return "a list or block"
+    if strict and not query.is_public and (isinstance(value, str) or "score" not in query.keys):
+        return "another text" if isinstance(value, str) else "another value"  # a number may be an NPI
+    return _quoted(value) if isinstance(value, str) else str(value)[:_LONGEST_SHOWN]
 
 
 def _quoted(text: str) -> str:
     if text.startswith("mailto:"):
         return "a hidden value"
+    text = without_mailboxes(text)
     return f'"{text[:_LONGEST_SHOWN]}"' + ("…" if len(text) > _LONGEST_SHOWN else "")
 
 

@@ -34,6 +34,22 @@ def matches(pattern: re.Pattern[str], value: Any) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST_TEXT and pattern.fullmatch(value) is not None
 
 
+def literal_start(pattern: re.Pattern[str]) -> str:
+    """The text with which everything starts that matches; empty where that is not certain.
+
+    >>> [literal_start(re.compile(text)) for text in ("https://x/[0-9]+", "a|b", "ab?", "(?i)a")]
+    ['https://x/', '', 'a', '']
+    """
+    if pattern.flags & re.IGNORECASE:
+        return ""
+    start = ""
+    for operator, argument in parser.parse(pattern.pattern):
+        if operator is not names.LITERAL:
+            break
+        start += chr(argument)
+    return start
+
+
 def _nodes(tree: Any) -> Iterator[tuple[Any, Any]]:
     """Every (operator, argument) of a parsed pattern, at any depth."""
     if isinstance(tree, tuple) and tree and isinstance(tree[0], type(names.LITERAL)):

@@ -26,7 +26,7 @@ from connector.store.session import Store
 from connector.store.tables import Event, MappingVersion
 
 ROOM = "mapping"
-AT_ONCE = timedelta(0)
+AT_ONCE, SETTLED = timedelta(0), timedelta(seconds=2)
 
 _HUNG_UP: WeakSet[Store] = WeakSet()
 _ACTIVATED: WeakKeyDictionary[Store, OnDisk] = WeakKeyDictionary()
@@ -51,6 +51,12 @@ class Judged:
     files: OnDisk
     row: MappingVersion | None
     found: Loaded | None = None
+
+
+def is_settling(store: Store, config: Config) -> bool:
+    """Were the files touched just now? A turn leaves them alone that long: somebody may still be writing them."""
+    with store.reading() as session:
+        return judge(session, store, config, settled=SETTLED).verdict is Verdict.WAIT
 
 
 def read_again(store: Store) -> None:

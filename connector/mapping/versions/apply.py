@@ -7,25 +7,28 @@ What the rows have left behind (`left_award`) the learners room sees, and follow
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import insert, update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, func, select
 
+from connector.config import Config
 from connector.logs import log
+from connector.mapping import rule_files
 from connector.mapping.loader import Defaults, Ruleset
 from connector.mapping.outcomes import Columns
-from connector.mapping.versions.differences import GONE, Changed, Difference, Kind, Seen, look
-from connector.mapping.versions.plan import make
+from connector.mapping.rule_files import defaults_of
+from connector.mapping.versions import plan
+from connector.mapping.versions.active import active_row, is_settling
+from connector.mapping.versions.differences import CHUNK, GONE, Changed, Difference, Kind, Seen, additions, look
 from connector.records import Counts
 from connector.store import wishes
 from connector.store.session import Store
-from connector.store.tables import EvidenceRow, StatementRow, Wish
+from connector.store.tables import Credit, EvidenceRow, MappingVersion, StatementRow, Wish
 
-KIND = "plan"
+KIND = wishes.PLAN
 APPLIED, MOVED = "plan.applied", "plan.moved"
-_NEVER_SEEN = ("ignored", "problem")
 _GONE: Columns = {"outcome": "ignored", "reason": GONE, "completion": None, "problem": None, "next_at": None}
 
 
@@ -35,34 +38,62 @@ def ask(session: Session, plan_id: str, target: str, *, adds_only: bool, by: str
     return wishes.wish(session, KIND, args, by=by, now=now)
 
 
-def carry_out(store: Store, version_id: int, rules: Ruleset, defaults: Defaults, counts: Counts) -> None:
-    """Every plan that was wished for, each from where it stands."""
+def carry_out(store: Store, config: Config, rules: Ruleset, counts: Counts) -> None:
+    """Every plan that was wished for, each from where it stands; what is begun with the rules that it was begun with,
+    whatever came into force since."""
     while not store.stopping.is_set():
         with store.reading() as session:
             wished = next(iter(wishes.asked(session, KIND)), None)
-        if wished is None:
+        if wished is None or not (wished.args["begun"] or _begin(store, config, wished, rules)):
             return
-        if not wished.args["begun"] and not _begin(store, wished, rules, defaults):
-            continue
         with store.reading() as session:
-            changed = Changed.to(session, rules, defaults)
-        while not store.stopping.is_set() and _batch(store, wished.id, version_id, changed, counts):
+            changed = _target(session, wished, defaults_of(config))
+        while not store.stopping.is_set() and _batch(store, wished.id, changed, counts):
             pass
 
 
-def _begin(store: Store, wished: Wish, rules: Ruleset, defaults: Defaults) -> bool:
-    """Is it still the plan that the person saw? Asked once: carrying it out is what changes it from here on."""
-    good = wished.args["target"] == rules.hash and make(store, rules, defaults).id == wished.args["id"]
+def _target(session: Session, wished: Wish, defaults: Defaults) -> Changed:
+    row = session.exec(select(MappingVersion).where(MappingVersion.hash == wished.args["target"])).one()
+    return Changed.to(session, rule_files.stored(row.hash, row.files, defaults), defaults)
+
+
+def _begin(store: Store, config: Config, wished: Wish, rules: Ruleset) -> bool:
+    """Is it still the plan that the person saw? Asked once: carrying it out is what changes it from here on.
+
+    False where there is nothing to carry out with this turn.
+    """
+    if wished.args["target"] != rules.hash and _may_yet_be(store, config, wished):
+        return False
+    adds_only = wished.args["adds_only"]
+    found, concerned = plan.made(store, rules, defaults_of(config), adds_only=adds_only)
+    if store.stopping.is_set():
+        return False  # not all was looked at: the next start asks again
     with store.writing() as session:
         row = _mine(session, wished.id)
         if row is None or row.args["begun"]:  # another daemon has it
             return row is not None
-        if not good:
+        agreed = (found.target, found.id) == (row.args["target"], row.args["id"])
+        if not agreed or plan.signs(_locked(session, concerned)) != concerned:
             _refuse(session, row)
             return False
-        row.args = {**row.args, "begun": True}
+        upto = session.exec(select(func.max(StatementRow.id))).one() or 0
+        row.args = {**row.args, "begun": True, "upto": upto}
         session.add(row)
     return True
+
+
+def _may_yet_be(store: Store, config: Config, wished: Wish) -> bool:
+    """Rules that another daemon has put into force since this turn began, or that are being written."""
+    with store.reading() as session:
+        row = active_row(session)
+    return (row is not None and row.hash == wished.args["target"]) or is_settling(store, config)
+
+
+def _locked(session: Session, numbers: Collection[int]) -> list[Credit]:
+    listed = sorted(numbers)
+    chunks = (listed[start : start + CHUNK] for start in range(0, len(listed), CHUNK))
+    rows = (select(Credit).where(col(Credit.id).in_(chunk)).order_by(col(Credit.id)) for chunk in chunks)
+    return [credit for chunk in rows for credit in session.exec(chunk.with_for_update())]
 
 
 def _refuse(session: Session, row: Wish) -> None:
@@ -76,21 +107,19 @@ def _mine(session: Session, wish_id: int) -> Wish | None:
     return next((row for row in wishes.asked(session, KIND) if row.id == wish_id), None)
 
 
-def _batch(store: Store, wish_id: int, version_id: int, changed: Changed, counts: Counts) -> bool:
+def _batch(store: Store, wish_id: int, changed: Changed, counts: Counts) -> bool:
     """One chunk in one transaction, with how far that is; False when nothing is left of this wish for us."""
     with store.writing() as session:
         row = _mine(session, wish_id)
         if row is None:
             return False
-        if row.args["target"] != changed.rules.hash:
-            _refuse(session, row)
-            return False
-        seen = look(session, changed, row.args["after"], lock=True)
+        seen = look(session, changed, row.args["after"], upto=row.args["upto"], lock=True)
         if seen is None:
+            plan.count_again(store)
             wishes.answer(session, row, APPLIED, now=datetime.now(UTC))
             log.info("mapping.plan_applied", version=changed.rules.hash[:12], counts=row.args["counts"])
             return False
-        written = _write(session, seen, version_id, adds_only=row.args["adds_only"])
+        written = _write(session, seen, changed.version_id, adds_only=row.args["adds_only"])
         so_far = Counter(row.args["counts"]) + written
         row.args = {**row.args, "after": seen.last, "counts": dict(so_far)}
         session.add(row)
@@ -98,9 +127,10 @@ def _batch(store: Store, wish_id: int, version_id: int, changed: Changed, counts
     return True
 
 
-def _write(session: Session, seen: Seen, version_id: int, *, adds_only: bool) -> Counter[str]:
-    left_out = [one for one in seen.differences if adds_only and not _is_addition(one)]
-    written = [one for one in seen.differences if one not in left_out]
+def _write(session: Session, seen: Seen, version_id: int | None, *, adds_only: bool) -> Counter[str]:
+    written = additions(seen.differences) if adds_only else seen.differences
+    kept = set(written)
+    left_out = [one for one in seen.differences if one not in kept]
     counts = Counter(str(one.kind) for one in written if one.kind is not Kind.QUIET)  # before their rows are others
     fresh = [one.columns for one in written if one.row is None and one.columns is not None]
     if fresh:
@@ -112,11 +142,6 @@ def _write(session: Session, seen: Seen, version_id: int, *, adds_only: bool) ->
     waiting = {one.statement.id for one in left_out}
     _mark(session, [one for one in seen.done if one not in waiting], version_id)
     return counts
-
-
-def _is_addition(one: Difference) -> bool:
-    """Nothing that a record rests on is touched."""
-    return one.is_same_thing or one.row is None or one.row.outcome in _NEVER_SEEN
 
 
 def _rewrite(session: Session, one: Difference, row: EvidenceRow) -> None:
@@ -144,7 +169,7 @@ def _stamp(row: EvidenceRow, columns: Columns) -> None:
         row.reason, row.problem = columns["reason"], columns["problem"]
 
 
-def _mark(session: Session, ids: Sequence[int], version_id: int) -> None:
+def _mark(session: Session, ids: Sequence[int], version_id: int | None) -> None:
     if ids:
         mapped = update(StatementRow).where(col(StatementRow.id).in_(ids)).values(mapped_with=version_id)
         session.execute(mapped, execution_options={"synchronize_session": False})

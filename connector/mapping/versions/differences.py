@@ -20,6 +20,7 @@ from connector.store.tables import EvidenceRow, MappingVersion, StatementRow
 
 GONE = "mapping.gone"
 CHUNK = 500
+_NEVER_SEEN = ("ignored", "problem")
 _ASKED_OF = ("moodle.", poison.CODE)  # what the learners room found out about a completion after it was mapped
 
 
@@ -130,6 +131,22 @@ def _equal(row: EvidenceRow, columns: Columns) -> bool:
     return bool(row.reason == columns["reason"])
 
 
+def additions(differences: Sequence[Difference]) -> list[Difference]:
+    """Those that touch nothing that a record rests on. What takes over from a completion that ends is none of them: the
+    old record would stay beside the new one."""
+    others = [one for one in differences if not _is_addition(one)]
+    moved = {(one.statement.id, one.actor_key) for one in others}
+    return [
+        one
+        for one in differences
+        if one.is_same_thing or (_is_addition(one) and (one.statement.id, one.actor_key) not in moved)
+    ]
+
+
+def _is_addition(one: Difference) -> bool:
+    return one.is_same_thing or one.row is None or (one.row.outcome in _NEVER_SEEN and one.row.left_award is None)
+
+
 @dataclass
 class Seen:
     """One chunk of statements: those that can be mapped anew, with their differences."""
@@ -175,15 +192,19 @@ def _between(row: MappingVersion, rules: Ruleset, defaults: Defaults) -> Ruleset
     return Ruleset((*gone, *new), {})
 
 
-def look(session: Session, changed: Changed, after: int, *, lock: bool = False) -> Seen | None:
+def look(
+    session: Session, changed: Changed, after: int, *, upto: int | None = None, lock: bool = False
+) -> Seen | None:
     """The next chunk of statements that an older version has mapped; None when there are none after this one.
 
-    `lock` them where they are to be written.
+    `lock` them where they are to be written; `upto` is the last of them.
     """
     ids = select(StatementRow.id, StatementRow.mapped_with, StatementRow.verb, StatementRow.object_id)
     ids = ids.where(col(StatementRow.mapped_with).is_not(None), StatementRow.id > after)
     if changed.version_id is not None:
         ids = ids.where(StatementRow.mapped_with != changed.version_id)
+    if upto is not None:
+        ids = ids.where(StatementRow.id <= upto)
     found = session.exec(ids.order_by(col(StatementRow.id)).limit(CHUNK)).all()
     if not found:
         return None

@@ -55,7 +55,7 @@ class Told:
         return cls(
             kind=one.kind,
             evidence=row.id if row else None,
-            award=row.award_id if row else None,
+            award=(row.award_id or row.left_award) if row else None,
             statement=statement.id,
             statement_id=statement.statement_id,
             at=moment_of(statement),
@@ -70,6 +70,7 @@ class Told:
 class Turn:
     """A credit that opens, or is not earned any more: by these statements, told with one of them."""
 
+    learner: str
     certification: str
     by: frozenset[Thing]
     told: Told
@@ -191,6 +192,7 @@ def weigh(session: Session, tolds: Sequence[Told], evidence: Iterable[tuple[str,
         effects.by[told] = []
         if told.becomes and told.becomes.completed_on is None:
             effects.by[told].append("open_dates")  # nothing is followed before Moodle has told the date
+            effects.by[told] += ["open_dates_sent"] if _may_move(world, effects, told) else []
             continue
         if told.award is not None:
             leaving[_family(world.awards[told.award])].append(told)
@@ -222,18 +224,44 @@ def _place(told: Told, was: Mapping[Thing, str], becomes: Mapping[Thing, str]) -
     return (told.rule, after, before if before != after else "")
 
 
+def _may_move(world: World, effects: Effects, told: Told) -> bool:
+    """Is anything at PARS that this completion was evidence of? Its credits are concerned, whatever Moodle will say."""
+    if told.award is None:
+        return False
+    family = world.families[_family(world.awards[told.award])]
+    rows = [credit for award in family for credit in world.credits.get(award.id, [])]
+    effects.concerned |= {credit.id: credit for credit in rows}
+    return any(credit.wanted == "present" and _is_sent(credit) for credit in rows)
+
+
 def _pair(effects: Effects) -> None:
-    """What one award's credit loses and another's gains by the same statements is reported again."""
-    opened = list(effects.opened)
+    """What one award's credit loses and another's gains is reported again: by the same statements, else by others of
+    the same learner."""
+    by_thing: dict[tuple[str, Thing], list[Turn]] = defaultdict(list)
+    by_learner: dict[tuple[str, str], list[Turn]] = defaultdict(list)
+    for one in effects.opened:
+        by_learner[one.certification, one.learner].append(one)
+        for thing in one.by:
+            by_thing[one.certification, thing].append(one)
+    taken, left = set[int](), []
     for lost in effects.lost:
-        pair = next((one for one in opened if one.certification == lost.certification and one.by & lost.by), None)
-        if pair:
-            opened.remove(pair)
-            effects.by[pair.told].append("reported_again")
-        else:
+        same = (one for thing in sorted(lost.by) for one in by_thing.get((lost.certification, thing), ()))
+        left += [] if _take(effects, taken, same) else [lost]
+    for lost in left:
+        same = iter(by_learner.get((lost.certification, lost.learner), ()))
+        if not _take(effects, taken, same):
             effects.by[lost.told].append("withdrawn")
-    for one in opened:
-        effects.by[one.told].append("new_credits")
+    for one in effects.opened:
+        if id(one) not in taken:
+            effects.by[one.told].append("new_credits")
+
+
+def _take(effects: Effects, taken: set[int], candidates: Iterator[Turn]) -> bool:
+    found = next((one for one in candidates if id(one) not in taken), None)
+    if found:
+        taken.add(id(found))
+        effects.by[found.told].append("reported_again")
+    return found is not None
 
 
 def _count(effects: Effects, told: Told, place: Place) -> None:
@@ -272,7 +300,7 @@ def _follow(
         by = told or _whose(leaving, certification) or (leaving[0] if leaving else joining[0])
         if not mine:
             if leaving or _may_join(offer, rows):
-                effects.opened.append(Turn(certification, _things(joining), by))
+                effects.opened.append(Turn(family[0], certification, _things(joining), by))
             continue
         for credit in mine:
             if effect := _changed(credit, whose, offer, day, in_place=not leaving):
@@ -281,7 +309,7 @@ def _follow(
         if credit.wanted == "present" and credit.certification not in offers and leaving:
             by = _whose(leaving, credit.certification) or leaving[0]
             if _is_sent(credit):
-                effects.lost.append(Turn(credit.certification, _things(leaving), by))
+                effects.lost.append(Turn(family[0], credit.certification, _things(leaving), by))
             elif credit.state != State.CLOSED:
                 effects.by[by].append("closed")
 

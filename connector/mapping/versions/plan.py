@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,12 +23,12 @@ from connector.mapping import rule_files
 from connector.mapping.loader import Defaults, Ruleset
 from connector.mapping.rule_files import defaults_of
 from connector.mapping.versions.active import active_row
-from connector.mapping.versions.differences import Changed, Difference, Kind, look
+from connector.mapping.versions.differences import Changed, Difference, Kind, additions, look
 from connector.mapping.versions.effects import Effects, Place, Told, moment_of, weigh
 from connector.metrics import MAPPING_WAITS
 from connector.records import Evidence, Frozen
 from connector.store.session import Store
-from connector.store.tables import StatementRow
+from connector.store.tables import Credit, StatementRow
 
 Tell = Callable[[int, int], None]
 """Told how many statements were looked at, and how many there are."""
@@ -60,6 +60,7 @@ class Group(Frozen):
     joins: int = 0  # added to an award that is there, without effect
     no_effect: int = 0
     open_dates: int = 0
+    open_dates_sent: int = 0  # of records that went out
     wait_for_evidence: int = 0
     new_credits: int = 0
     changed_unsent: int = 0
@@ -71,7 +72,7 @@ class Group(Frozen):
     @property
     def moved_after_sending(self) -> bool:
         """Records went out under an activity that is wrong by these rules."""
-        return bool(self.was_activity and (self.withdrawn or self.reported_again))
+        return bool(self.was_activity and (self.withdrawn or self.reported_again or self.open_dates_sent))
 
 
 class Plan(Frozen):
@@ -99,16 +100,22 @@ class Plan(Frozen):
 
 @dataclass
 class _Walk:
-    """What the walk over the statements has met."""
+    """What the walk over the statements has met; with `adds_only`, what of it would be done."""
 
+    adds_only: bool
     sign: Any = field(default_factory=hashlib.sha256)
     tolds: list[Told] = field(default_factory=list)
     evidence: list[tuple[str, str, datetime]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     waits: Counter[str] = field(default_factory=Counter)
 
-    def take(self, one: Difference) -> None:
-        self.sign.update(json.dumps(one.sign, sort_keys=True, default=str).encode())
+    def take(self, differences: Sequence[Difference]) -> None:
+        for one in differences:
+            self.sign.update(json.dumps(one.sign, sort_keys=True, default=str).encode())
+        for one in additions(differences) if self.adds_only else differences:
+            self._count(one)
+
+    def _count(self, one: Difference) -> None:
         if one.kind is not Kind.QUIET:
             self.waits[str(one.kind)] += 1
         if one.kind is not Kind.QUIET and (one.was or one.becomes):
@@ -127,9 +134,20 @@ def _nobody(_looked: int, _whole: int) -> None:
     """Nobody looks."""
 
 
-def make(store: Store, rules: Ruleset, defaults: Defaults, tell: Tell = _nobody) -> Plan:
-    """The plan for these rules, as of now."""
-    walk, after = _Walk(), 0
+def make(store: Store, rules: Ruleset, defaults: Defaults, tell: Tell = _nobody, *, adds_only: bool = False) -> Plan:
+    """The plan for these rules, as of now; with `adds_only`, what would be done of it."""
+    found, _ = made(store, rules, defaults, tell, adds_only=adds_only)
+    return found
+
+
+Concerned = dict[int, str]
+"""The state of every credit that a plan concerns, by number."""
+
+
+def made(
+    store: Store, rules: Ruleset, defaults: Defaults, tell: Tell = _nobody, *, adds_only: bool
+) -> tuple[Plan, Concerned]:
+    walk, after = _Walk(adds_only), 0
     with store.reading() as session:
         changed = Changed.to(session, rules, defaults)
         whole = _to_look_at(session, changed)
@@ -141,12 +159,18 @@ def make(store: Store, rules: Ruleset, defaults: Defaults, tell: Tell = _nobody)
         after = seen.last
         differing = {one.statement.id for one in seen.differences if one.kind is not Kind.QUIET}
         walk.counts.update(looked=seen.looked, kept=seen.kept, stumbled=seen.stumbled, differing=len(differing))
-        for one in seen.differences:
-            walk.take(one)
+        walk.take(seen.differences)
         tell(walk.counts["looked"], whole)
     with store.reading() as session:
         effects = weigh(session, walk.tolds, walk.evidence)
-    return _plan(rules, walk, effects)
+    return _plan(rules, walk, effects), signs(effects.concerned.values())
+
+
+def signs(credits_: Iterable[Credit]) -> Concerned:
+    return {
+        one.id: f"{one.state} {one.wanted} {one.amount} {one.at_pars} {one.award_id}"
+        for one in sorted(credits_, key=lambda one: one.id)
+    }
 
 
 def _to_look_at(session: Session, changed: Changed) -> int:
@@ -157,14 +181,15 @@ def _to_look_at(session: Session, changed: Changed) -> int:
 
 
 def _plan(rules: Ruleset, walk: _Walk, effects: Effects) -> Plan:
-    walk.sign.update(rules.hash.encode())
-    for number, credit in sorted(effects.concerned.items()):
-        walk.sign.update(f"{number} {credit.state} {credit.wanted} {credit.amount} ".encode())
+    groups = tuple(_group(place, effects) for place in sorted(effects.counts))
+    walk.sign.update(f"{rules.hash} {walk.adds_only}".encode())
+    walk.sign.update(json.dumps(signs(effects.concerned.values())).encode())
+    walk.sign.update(json.dumps([group.model_dump() for group in groups], sort_keys=True).encode())
     counts = walk.counts
     return Plan(
         id=walk.sign.hexdigest()[:10],
         target=rules.hash,
-        groups=tuple(_group(place, effects) for place in sorted(effects.counts)),
+        groups=groups,
         waits={str(kind): walk.waits[str(kind)] for kind in Kind if kind is not Kind.QUIET},
         statements=counts["looked"],
         unchanged=counts["looked"] - counts["kept"] - counts["stumbled"] - counts["differing"],
@@ -185,6 +210,11 @@ def _example(told: Told, does: str) -> Example:
         for one in (told.was, told.becomes)
     )
     return Example(statement=told.statement_id, was=was, becomes=becomes, does=does)
+
+
+def count_again(store: Store) -> None:
+    """A plan was carried out: less waits now."""
+    _COUNTED.pop(store, None)
 
 
 def count_waiting(store: Store, config: Config) -> None:
