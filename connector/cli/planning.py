@@ -54,10 +54,11 @@ def plan(
         terminal.complain("a plan that was agreed to is not carried out yet: wait for it, or run `pars-connector once`")
         return FAILED
     with terminal.progress("looking") as tell:
-        found = inquiry.proposed(work.store, work.config, lambda done, whole: tell(_how_far(done, whole)))
-    shown = inquiry.additions(found) if adds_only else found
-    _show(work, shown, _NOTHING_NEW if adds_only else _NOTHING, as_json=as_json)
-    if agreed is None or shown.is_empty:
+        found = inquiry.proposed(
+            work.store, work.config, lambda done, whole: tell(_how_far(done, whole)), adds_only=adds_only
+        )
+    _show(work, found, _NOTHING_NEW if adds_only else _NOTHING, as_json=as_json)
+    if agreed is None or found.is_empty:
         return 0
     if agreed and agreed != found.id:
         terminal.complain(f"this is not the plan {agreed} any more: the rules, a statement or a credit has changed")
@@ -80,7 +81,7 @@ def _show(work: Work, found: Plan, nothing: str, *, as_json: bool) -> None:
 
 def _is_agreed(found: Plan, moved: Sequence[str], *, adds_only: bool, yes: bool) -> bool:
     """By a person who looks, or by the options; a wrong activity that was reported wants a word of its own."""
-    wrong = [] if adds_only else found.moved
+    wrong = found.moved
     if yes:
         if missing := [activity for activity in wrong if activity not in moved]:
             options = " ".join(f"--moved {activity}" for activity in missing)

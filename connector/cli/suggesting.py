@@ -11,6 +11,7 @@ from connector import terminal
 from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
 from connector.config import InletConfig, SourceConfig
 from connector.inquiry import drafts, suggest
+from connector.inquiry.listing import counted
 from connector.inquiry.windows import Window
 from connector.mapping.loader import RULES, TESTS
 
@@ -22,11 +23,25 @@ _LOOK_BACK = timedelta(days=365)
 
 @click.group()
 def mappings() -> None:
-    """Draft mapping files from what an LRS holds.
+    """Draft mapping files; print their schema for editors.
 
     \b
     pars-connector mappings suggest --since 2026-01-01
+    pars-connector mappings schema
     """
+
+
+@mappings.command("schema")
+@plainly
+def schema_() -> None:
+    """Print the JSON Schema of mapping files, for editors.
+
+    \b
+    pars-connector mappings schema > mappings/mapping.schema.json
+    """
+    from connector.mapping.language import schema
+
+    click.echo(schema.as_text(), nl=False)
 
 
 @mappings.command("suggest")
@@ -72,7 +87,8 @@ def suggest_(
         terminal.complain("nothing was completed there: no draft" + (f" for {', '.join(types)}" if types else ""))
         return FAILED
     if path is None:
-        terminal.complain(f"{len(courses)} courses to draft rules for: --write FILE writes the draft")
+        said = counted(len(courses), "course", "courses")
+        terminal.complain(f"{said} to draft rules for: --write FILE writes the draft")
         return 0
     _write(path, courses, style or ("rules" if len(courses) <= _AS_RULES else "catalogue"))
     return 0
@@ -128,7 +144,9 @@ def _write(path: Path, courses: list[suggest.Course], style: str) -> None:
         sheet.write_bytes(b"\xef\xbb\xbf" + rows.encode())  # with a BOM, or Excel misreads the titles
         path.write_text(rule, encoding="utf-8")
         what = f"{path} and {sheet}: fill in the activity id and the credits of each row"
-    terminal.complain(f"{len(courses)} courses written to {what}, then run `pars-connector lint`")
+    terminal.complain(f"{counted(len(courses), 'course', 'courses')} written to {what}, then run `pars-connector lint`")
+    if not (schema := path.with_name("mapping.schema.json")).exists():
+        terminal.complain(f"for your editor: pars-connector mappings schema > {schema}")
 
 
 COMMANDS = (mappings,)

@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+from connector.inquiry.listing import counted
 from connector.inquiry.suggest import FORMULA, Course
 from connector.mapping.language.short_names import ACTIVITY_TYPES, VERBS
 
-SCHEMA = "# yaml-language-server: $schema=../docs/reference/mapping.schema.json"
+SCHEMA = "# yaml-language-server: $schema=mapping.schema.json"
+"""Beside the draft, as `pars-connector mappings schema` prints it."""
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 
 _RULES = """\
@@ -26,7 +28,7 @@ rules:
 """
 
 _RULE = """\
-  # {title}: {statements} statements, {learners} learners
+  # {title}: {statements}, {learners}
   - name: "{name}"
     when:
       - {{path: verb.id, {verbs}}}
@@ -61,7 +63,9 @@ def as_rules(courses: Sequence[Course], day: date) -> str:
 
 def _rule(one: Course, name: str) -> str:
     return _RULE.format(
-        title=one.title or one.object_id, statements=one.statements, learners=one.learners, name=name,
+        title=one.title or one.object_id, name=name,
+        statements=counted(one.statements, "statement", "statements"),
+        learners=counted(one.learners, "learner", "learners"),
         verbs=_verbs(one.verbs), object_id=_quoted(one.object_id), type=_type(one.types),
     )  # fmt: skip
 

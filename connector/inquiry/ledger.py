@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, String, cast, text
+from sqlalchemy import Numeric, Select, String, cast, text
+from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, or_, select
 
@@ -12,7 +13,7 @@ from connector.records import Frozen
 from connector.store import poison
 from connector.store.session import Store
 from connector.store.states import LIVE, MOVES, State
-from connector.store.tables import Award, Credit, Event, EvidenceRow, LearnerKey, StatementRow, Voided
+from connector.store.tables import ActivityRow, Award, Credit, Event, EvidenceRow, LearnerKey, StatementRow, Voided
 from connector.store.tables.collected import OPEN, WAITING
 
 
@@ -41,6 +42,7 @@ def prove(store: Store) -> list[Sum]:
             *_states(session),
             _doubled(session),
             _merged(session),
+            _above(session),
             _sending(session),
             _moves(session),
             _unwritten(session),
@@ -141,6 +143,24 @@ def _merged(session: Session) -> Sum:
     thing = (Award.learner_id, Award.provider_id, Award.activity_id, Award.per, Credit.certification)
     doubled = live.group_by(*map(col, thing)).having(func.count() > 1)
     return Sum(what="live credits that a merge has doubled", count=_count(session, doubled))
+
+
+def _above(session: Session) -> Sum:
+    """Not wrong in itself: the sheet may have had a larger maximum. After a merge a person should look."""
+    total = func.max(cast(cast(func.coalesce(Credit.board_total, Credit.amount), String), Numeric(10, 2)))
+    own, of = (Award.learner_id, Award.provider_id, Award.activity_id), (Credit.kind, Credit.board)
+    whose = [col(one) for one in (*own, *of)]
+    each = columns(*whose, total.label("total")).select_from(Award).join(Credit, col(Credit.award_id) == col(Award.id))
+    each = each.where(col(Credit.state).in_(LIVE), col(Credit.kind) != "rems", col(Credit.wanted) == "present")
+    used = each.group_by(*whose, col(Award.id)).subquery()
+    thing = (used.c.learner_id, used.c.provider_id, used.c.activity_id, used.c.kind, used.c.board)
+    mine = select(used.c.learner_id).join(
+        ActivityRow,
+        (col(ActivityRow.provider_id) == used.c.provider_id) & (col(ActivityRow.activity_id) == used.c.activity_id),
+    )
+    most = cast(cast(col(ActivityRow.credits), String), Numeric(10, 2))
+    above = mine.group_by(*thing, col(ActivityRow.credits)).having(func.sum(used.c.total) > most)
+    return Sum(what="learners above an activity's maximum", count=_count(session, above))
 
 
 def _sending(session: Session) -> Sum:

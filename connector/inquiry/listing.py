@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
 
 from connector.records import Actor, Frozen, Problem
@@ -13,7 +15,7 @@ from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerKey, LearnerRow
 
-IDENTITY, ONE_PER_DATE = "learner.", "credit.one_per_date"
+IDENTITY, ONE_PER_DATE, SUMMED = "learner.", "credit.one_per_date", "credit.summed_into"
 _OVER = (State.WITHDRAWN, State.CLOSED)
 
 
@@ -71,11 +73,23 @@ def unmatched(store: Store) -> list[Row]:
     reason = col(Credit.reason)
     waiting = (col(Credit.state) == State.HELD) & or_(reason.startswith(IDENTITY), reason == ONE_PER_DATE)
     mend = or_(col(Credit.state) == State.UNMATCHED, waiting) & (col(Credit.wanted) == "present")
-    decide = (col(Credit.attention) != "") & col(Credit.state).not_in(_OVER)
+    carried = (col(Credit.state) == State.CLOSED) & (reason == SUMMED)  # and undone: the sum that carries it says so
+    decide = (col(Credit.attention) != "") & or_(col(Credit.state).not_in(_OVER), carried)
+    decide |= (col(Credit.state) == State.WITHDRAWAL_REFUSED) | _stuck()
     query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(or_(mend, decide))
     with store.reading() as session:
         found = session.exec(query.order_by(col(Credit.state_since), col(Credit.id))).all()
     return [_row(credit, award) for credit, award in found]
+
+
+def _stuck() -> ColumnElement[bool]:
+    """It is to replace one that PARS refused to delete."""
+    old = aliased(Credit)
+    kept = old.state == State.WITHDRAWAL_REFUSED
+    refused = select(old.id).where(
+        old.id == Credit.supersedes, or_(kept, (old.state == State.CLOSED) & (old.at_pars != "no"))
+    )
+    return (col(Credit.state) == State.HELD) & (col(Credit.wanted) == "present") & refused.exists()
 
 
 def who_acts(problems: Sequence[Problem]) -> str:
@@ -130,7 +144,7 @@ def _row(credit: Credit, award: Award) -> Row:
 
 
 def _problems(credit: Credit) -> tuple[Problem, ...]:
-    if not credit.attention or credit.state in _OVER:
+    if not credit.attention or (credit.state in _OVER and credit.reason != SUMMED):
         return _own_problems(credit)
     hint = "look at its story; once it is decided, `pars-connector unmatched close` takes it off the list"
     called = Problem(code=credit.attention, message="a person must look at it", hint=hint)
@@ -144,7 +158,10 @@ def _own_problems(credit: Credit) -> tuple[Problem, ...]:
         )
         hint = "compare names, birth day and numbers with the learner's own words; correct them in the learner source"
         return (Problem(code=credit.reason, field="identity", message=message, hint=hint),)
-    if credit.state in (State.REFUSED, State.REJECTED, State.WITHDRAWAL_REFUSED):
+    if credit.state == State.WITHDRAWAL_REFUSED:
+        message, hint = "PARS refused to delete it", "ask ACCME to delete it; what is to replace it waits for that"
+        return (Problem(code=credit.reason, message=message, hint=hint, who=Actor.OPERATOR),)
+    if credit.state in (State.REFUSED, State.REJECTED):
         return (Problem(code=credit.reason, message="PARS or the board said no", hint="see what PARS says of it"),)
     return stored_problems(credit)
 

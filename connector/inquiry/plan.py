@@ -25,6 +25,7 @@ _COMPLETIONS = {
     "ended": "{} that count no more",
     "no_effect": "{} without effect on any credit",
     "open_dates": "{} whose date Moodle is asked for first",
+    "open_dates_sent": "{} of them of records that went out",
     "wait_for_evidence": "{} that wait for other statements first",
 }
 _CREDITS = {
@@ -36,8 +37,9 @@ _CREDITS = {
 }
 
 
-def proposed(store: Store, config: Config, tell: Callable[[int, int], None]) -> Plan:
-    """The plan for the rules in force; without a daemon, for those that the next turn would put into force."""
+def proposed(store: Store, config: Config, tell: Callable[[int, int], None], *, adds_only: bool = False) -> Plan:
+    """The plan for the rules in force; without a daemon, for those that the next turn would put into force. With
+    `adds_only`, what of it would be done, under the same id."""
     defaults = defaults_of(config)
     with store.reading() as session:
         row = active.active_row(session)
@@ -45,7 +47,7 @@ def proposed(store: Store, config: Config, tell: Callable[[int, int], None]) -> 
         rules = rule_files.stored(row.hash, row.files, defaults)
     else:
         rules = active.next_rules(store, config)
-    return plan.make(store, rules, defaults, tell)
+    return plan.make(store, rules, defaults, tell, adds_only=adds_only)
 
 
 def is_under_way(store: Store) -> bool:
@@ -64,18 +66,6 @@ def other_files(store: Store, config: Config) -> str:
     refused = "the files on disk have errors: `pars-connector lint`"
     fault = refused if verdict is active.Verdict.REFUSED else "the files on disk are not the rules in force"
     return f"{fault}; this is the plan of those in force"
-
-
-def additions(found: Plan) -> Plan:
-    """As much of it as --adds-only does, under the same id."""
-    others = dict.fromkeys(("changed", "ended", "changed_unsent", "reported_again", "closed", "withdrawn"), 0)
-    adds, groups = {"adds": found.waits["adds"]}, []
-    for group in found.groups:
-        new = tuple(one for one in group.examples if one.becomes and not one.was)
-        if group.added:
-            mixed = group.changed or group.ended
-            groups.append(group.model_copy(update={"examples": new, **(others if mixed else {})}))
-    return found.model_copy(update={"groups": tuple(groups), "waits": dict.fromkeys(found.waits, 0) | adds})
 
 
 def rows(found: Plan) -> Iterator[tuple[str, str, str, str]]:

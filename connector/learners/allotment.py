@@ -82,6 +82,25 @@ def shrunk(parts: Sequence[Part]) -> list[int]:
     return [one.number for one in standing if (one.sent or NONE) > one.offered + carried[one.number]]
 
 
+def surplus(parts: Iterable[Part], most: Decimal | None) -> list[int]:
+    """Sent ones that would not have been sent beside the older ones: above the maximum, or a second one of a date."""
+    found, dates = [], set[tuple[date, str]]()
+    used = defaultdict[str, dict[int, Decimal]](dict)
+    for part in sorted(parts, key=lambda part: part.number):
+        if part.sent is None or part.going:
+            continue
+        purse = used[part.purse]
+        total = sum(purse.values(), NONE) + part.sent_total - purse.get(part.award, NONE)
+        twice = part.sum_on is not None and (part.sum_on, part.certification) in dates
+        if twice or (most is not None and total > most and total > sum(purse.values(), NONE)):
+            found.append(part.number)
+            continue
+        purse[part.award] = max(part.sent_total, purse.get(part.award, NONE))
+        if part.sum_on is not None:
+            dates.add((part.sum_on, part.certification))
+    return found
+
+
 def _is_reported(part: Part, sent: Mapping[int, Part]) -> bool:
     """Was it sent, as a part of a sum that stands?"""
     carrier = sent.get(part.into) if part.into is not None else None

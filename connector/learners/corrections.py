@@ -55,7 +55,8 @@ def waiting(session: Session) -> set[int]:
 
 
 def is_held_up(row: Any) -> Any:
-    """Condition: the same statement has left an award that was not followed yet. What else is made of it joins there."""
+    """Condition: the same statement has left an award that was not followed yet. What else is made of it is joined with
+    that."""
     left = aliased(EvidenceRow)
     same = select(left.id).where(left.statement_pk == row.statement_pk, left.actor_key == row.actor_key)
     return same.where(col(left.left_award).is_not(None)).exists()
@@ -120,8 +121,9 @@ def _leads_to(session: Session, rows: Sequence[EvidenceRow], kept: Collection[in
 
 def _note(session: Session, opening: Opening, row: EvidenceRow) -> None:
     """For whoever asks later what earned that award once: soon the row knows only where it is now."""
-    told = {"subject": "award", "subject_id": str(row.left_award), "what": LEFT, "code": CORRECTED, "by": "learners"}
-    session.add(Event(at=opening.now, from_state=str(row.id), to_state=str(row.award_id or ""), **told))
+    event = Event(at=opening.now, subject="award", subject_id=str(row.left_award), what=LEFT, code=CORRECTED)
+    event.from_state, event.to_state, event.by = str(row.id), str(row.award_id or ""), "learners"
+    session.add(event)
 
 
 def earn_again(session: Session, opening: Opening, award: Award) -> None:

@@ -75,7 +75,7 @@ def _close(session: Session, opening: Opening, credit: Credit, by: str) -> bool:
     if not may_close(credit):
         return False
     if credit.attention:
-        attention.clear(session, credit, credit.attention, now=opening.now, by=by)
+        attention.leave(session, credit, now=opening.now, by=by)
     if _waits(credit):
         move(session, credit, State.CLOSED, now=opening.now, code=BY_PERSON, by=by)
         series.settle(session, opening, [session.get_one(Award, credit.award_id).learner_id])

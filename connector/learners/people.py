@@ -61,7 +61,7 @@ def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -
         link.learner_id = row.id
         session.add(link)
     origin = found.learner.origins.get("family_name", "directory") if found else "statement"
-    new_keys = bool(keys - links.keys())
+    new_keys = bool(keys - links.keys()) or len(mine) > 1  # merged: his other keys are new to one of the two
     session.add_all(LearnerKey(actor_key=one, learner_id=row.id, origin=origin) for one in sorted(keys - links.keys()))
     session.flush()
     theirs = _all_keys(session, row, rows, keys)

@@ -10,20 +10,20 @@ from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
-from connector.learners import allotment, replacing
+from connector.learners import allotment, replacing, standing
 from connector.learners.allotment import NONE, Part, Share
 from connector.learners.award import Opening, credits_of, earned
 from connector.learners.eligibility import NOT_ELIGIBLE
 from connector.pars.vocabulary import BOARDS, JOURNAL_FORMAT
 from connector.records import CreditOffer
-from connector.store import elsewhere, poison
+from connector.store import attention, elsewhere, poison
 from connector.store.moves import move, note
 from connector.store.states import LIVE, State
 from connector.store.tables import ActivityRow, Award, Credit, EvidenceRow, LearnerRow, StatementRow
 from connector.store.unmatched import solved
 
 MAXIMUM, SUMMED, SHARED = "credit.maximum", "credit.summed_into", "credit.series"
-ONE_PER_DATE = "credit.one_per_date"
+ONE_PER_DATE, MERGED = "credit.one_per_date", "credit.merged"
 _TAKEN = (ONE_PER_DATE, "credit.withdrawal_first", "credit.room_first")
 CLOSING = (MAXIMUM, SUMMED)
 _UNSENT = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
@@ -43,12 +43,33 @@ def settle(session: Session, opening: Opening, learners: Collection[int]) -> int
 
 def unshared(session: Session) -> set[int]:
     """Learners whose activity has another maximum now, or of whom something has left PARS since they were looked at."""
-    repeated = select(Award.learner_id).where(Award.per != "")
-    repeated = repeated.join(LearnerRow, col(LearnerRow.id) == col(Award.learner_id))
-    gone = repeated.join(Credit, col(Credit.award_id) == col(Award.id))
+    mine = select(Award.id).where(Award.learner_id == LearnerRow.id, Award.per != "")
+    anew = select(LearnerRow.id).where(col(LearnerRow.fetched_at).is_(None), mine.exists())
+    anew = anew.with_hint(LearnerRow, "INDEXED BY ix_learner_anew", "sqlite")
+    gone = select(Award.learner_id).join(LearnerRow, col(LearnerRow.id) == col(Award.learner_id))
+    gone = gone.where(Award.per != "").join(Credit, col(Credit.award_id) == col(Award.id))
     gone = gone.where(col(Credit.state).in_(_GONE), Credit.wanted == "absent", Credit.attempts > 0)
     gone = gone.where(col(LearnerRow.fetched_at) < col(Credit.state_since))
-    return {*session.exec(repeated.where(col(LearnerRow.fetched_at).is_(None))), *session.exec(gone)}
+    return {*session.exec(anew), *session.exec(gone)}
+
+
+def tell_merged(session: Session, opening: Opening, learners: Collection[int]) -> None:
+    """Sent for two actors who turn out to be one learner: together above the maximum, or two of a date where the board
+    takes one. Nothing is withdrawn without a person."""
+    repeated = select(Award.learner_id, Award.provider_id, Award.activity_id).distinct()
+    repeated = repeated.where(col(Award.learner_id).in_(sorted(learners)), Award.per != "")
+    for key in session.exec(repeated.order_by(*repeated.selected_columns)).all():
+        with poison.contained(session, "learners", None, now=opening.now):
+            awards = _awards(session, *key)
+            activity = session.get(ActivityRow, (awards[0].provider_id, awards[0].activity_id))
+            for number in allotment.surplus(list(_parts(session, awards, activity).values()), _most(activity)):
+                hint = "two actors are one learner: with his other credits PARS holds too much; a person withdraws one"
+                credit = session.get_one(Credit, number)
+                attention.call(session, credit, MERGED, now=opening.now, hint=hint, by="learners")
+
+
+def _most(activity: ActivityRow | None) -> Decimal | None:
+    return activity.credits.quantize(Decimal("0.01")) if activity and activity.credits is not None else None
 
 
 def earlier(session: Session, credit: Credit) -> Credit | None:
@@ -103,8 +124,7 @@ def _settle(session: Session, opening: Opening, awards: Sequence[Award]) -> int:
         replacing.replace(session, opening, credit, award, own_offer(credit), SHARED)
         session.flush()
         parts = _parts(session, awards, activity)
-    most = activity.credits if activity else None
-    shares = allotment.allot(list(parts.values()), most and most.quantize(Decimal("0.01")))
+    shares = allotment.allot(list(parts.values()), _most(activity))
     changed = 0
     for number, share in sorted(shares.items()):
         changed += _take(session, opening, session.get_one(Credit, number), share)
@@ -219,7 +239,7 @@ def _close(session: Session, opening: Opening, row: Credit, code: str) -> None:
     if (row.state, row.reason) == (State.CLOSED, code):
         return
     if code == SUMMED:
-        note(session, row, f"summed into credit {row.summed_into}", now=opening.now, code=code, by="learners")
+        note(session, row, standing.summed(row.summed_into), now=opening.now, code=code, by="learners")
     if row.state == State.CLOSED:
         row.reason = code
         return

@@ -79,7 +79,7 @@ def _meet(store: Store, config: Config, asked: Sequence[directory.Source], count
             changed = _remember_all(session, opening, ours, answers, relinked)
             evidence.look(session, opening, relinked, counts)
             evidence.done(session, rows)
-            _judge_all(session, opening, changed, counts)
+            _judge_all(session, opening, changed, counts, relinked)
         after = rows[-1].id
 
 
@@ -112,7 +112,7 @@ def _join(
             _attach_safely(session, opening, row, changed, joined, counts)
         for award_id, rows in joined.items():  # once a batch: an LMS may tell one completion a thousand times
             _follow_safely(session, opening, award_id, rows, counts)
-        _judge_all(session, opening, changed, counts)
+        _judge_all(session, opening, changed, counts, relinked)
 
 
 def _still_waiting(session: Session, waiting: Sequence[EvidenceRow]) -> Sequence[EvidenceRow]:
@@ -219,7 +219,13 @@ def _stumbled(session: Session, row: EvidenceRow, counts: Counts) -> None:
     counts["problem"] += 1
 
 
-def _judge_all(session: Session, opening: awards.Opening, changed: Mapping[int, bool], counts: Counts) -> None:
+def _judge_all(
+    session: Session,
+    opening: awards.Opening,
+    changed: Mapping[int, bool],
+    counts: Counts,
+    relinked: Collection[int] = (),
+) -> None:
     for learner_id, is_changed in sorted(changed.items()):
         row = session.get_one(LearnerRow, learner_id)
         if row.merged_into is None:
@@ -228,6 +234,7 @@ def _judge_all(session: Session, opening: awards.Opening, changed: Mapping[int, 
         with poison.contained(session, "learners", None, now=opening.now):
             standing.close_same(session, opening, session.get_one(Award, award_id))
     counts["shared"] += series.settle(session, opening, changed.keys())
+    series.tell_merged(session, opening, relinked)
 
 
 def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: Counts, *, changed: bool) -> None:
@@ -330,7 +337,7 @@ def _refresh(
         evidence.look(session, opening, relinked, counts)
         for learner_id in learners:  # also whoever lost every key
             session.get_one(LearnerRow, learner_id).fetched_at = opening.now
-        _judge_all(session, opening, dict.fromkeys(learners, False) | changed, counts)
+        _judge_all(session, opening, dict.fromkeys(learners, False) | changed, counts, relinked)
     counts["refreshed"] += len(learners)
 
 

@@ -200,7 +200,9 @@ def _fall(session: Session, opening: Opening, credit: Credit, code: str) -> bool
     """Nothing earns it any more. A void withdraws it; otherwise a person decides about what PARS holds or may hold."""
     if credit.wanted == "absent":
         return False
-    if code in attention.UNEARNED and (credit.at_pars != "no" or credit.state in LIVE):
+    if code in attention.UNEARNED and attention.is_left(session, credit, code):
+        return False
+    if code in attention.UNEARNED and _is_held(session, credit):
         hint = "PARS may hold it, and nothing earns it any more: a person withdraws it, or leaves it"
         return attention.call(session, credit, code, now=opening.now, hint=hint, by="learners")
     _off_the_desk(session, opening, credit)
@@ -210,9 +212,30 @@ def _fall(session: Session, opening: Opening, credit: Credit, code: str) -> bool
     return True
 
 
+def _is_held(session: Session, credit: Credit) -> bool:
+    """May PARS hold it: as itself, in a sum, or as what this one is to replace?"""
+    if _may_have(credit):
+        return True
+    if credit.state != State.CLOSED or credit.summed_into is None:
+        return any(map(_may_have, waits_for(session, credit)))
+    carrier = session.get_one(Credit, credit.summed_into)
+    told = {summed(old.id) for old in waits_for(session, carrier) if _may_have(old)}
+    was_in = select(Event.id).where(Event.subject == "credit", Event.subject_id == str(credit.id))
+    return _may_have(carrier) or session.exec(was_in.where(col(Event.what).in_(told)).limit(1)).first() is not None
+
+
+def _may_have(credit: Credit) -> bool:
+    return credit.at_pars != "no" or credit.state in LIVE
+
+
+def summed(carrier: int | None) -> str:
+    """What the story of a credit says when another carries its amount."""
+    return f"summed into credit {carrier}"
+
+
 def _off_the_desk(session: Session, opening: Opening, credit: Credit) -> None:
     for code in attention.UNEARNED:
-        attention.clear(session, credit, code, now=opening.now, by="learners")
+        attention.forget(session, credit, code, now=opening.now, by="learners")
 
 
 def earned_again(session: Session) -> set[int]:
@@ -233,9 +256,10 @@ def earned_again(session: Session) -> set[int]:
 
 def never_left(session: Session) -> set[int]:
     """Awards with a credit on the desk that PARS turned out not to hold: nothing earns it, so it must not leave."""
-    free = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
-    rows = select(Credit.award_id).where(col(Credit.state).in_(free), Credit.at_pars == "no")
-    return set(session.exec(rows.where(col(Credit.attention).in_(attention.UNEARNED))))
+    free = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED, State.CLOSED)
+    rows = select(Credit).where(col(Credit.state).in_(free), Credit.at_pars == "no", Credit.wanted == "present")
+    rows = rows.where(col(Credit.attention).in_(attention.UNEARNED))
+    return {row.award_id for row in session.exec(rows).all() if not _is_held(session, row)}
 
 
 def _bring_back(session: Session, opening: Opening, rows: Sequence[Credit], offer: CreditOffer) -> bool:

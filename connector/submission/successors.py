@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
 from connector.logs import log
@@ -61,12 +61,20 @@ def _kept_by(session: Session, config: Config, new: Credit, now: datetime) -> Ob
     if new.state not in (State.HELD, State.READY):
         told = new.state in _TOLD or new.reason == PARKED
         return Obstacle(new.id, (new.reason or REPLACEMENT_HELD) if told else "")
-    if new.attention in attention.UNEARNED:
-        return Obstacle(new.id)  # a person has been called to that one
+    if _is_unearned(session, new):
+        return Obstacle(new.id)
     if problems := [*_stored(config, new, waits), *_last(session, config, new, now)]:
         return Obstacle(new.id, next((one.code for one in problems if one.who is not Actor.NOBODY), ""))
     judged = new.reason in waits and new.next_at is not None and new.next_at > now
     return None if judged or new.state == State.READY else Obstacle(new.id)
+
+
+def _is_unearned(session: Session, new: Credit) -> bool:
+    """It, or one that it carries, was undone: a person has been called to that one, and looks first."""
+    mine = select(Award.learner_id).where(Award.id == new.award_id).scalar_subquery()
+    rows = select(Credit.id).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == mine)
+    rows = rows.where(or_(Credit.id == new.id, Credit.summed_into == new.id))
+    return session.exec(rows.where(col(Credit.attention).in_(attention.UNEARNED)).limit(1)).first() is not None
 
 
 def _stored(config: Config, new: Credit, waits: Collection[str]) -> list[Problem]:

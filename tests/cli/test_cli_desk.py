@@ -193,3 +193,9 @@ def test_all_of_a_date_go_into_the_sum(doubled: Course) -> None:
     assert credited(doubled)[-1] == ("Lifelong Learning", "2.75")
     assert board(doubled)[-1][:2] == ("2.75", "pending")
     assert {row.summed_into for row in doubled.rows() if row.reason == "credit.summed_into"} == {doubled.rows()[-1].id}
+
+
+@pytest.mark.parametrize("arguments", [("fix", "--sum"), ("close", "--why", "x")])
+def test_a_number_beyond_all_rows_is_no_credit(arguments: tuple[str, ...]) -> None:
+    done = call(arguments[0], "9" * 20, *arguments[1:])
+    assert (done.exit_code, "not in the range" in done.output) == (2, True)

@@ -120,7 +120,7 @@ def test_an_object_is_one_course_whatever_was_said_of_its_type(
     (one,) = found.courses()
     assert (one.statements, one.learners, "" in one.types or set(one.types) == asked) == (2, 2, True)
     (active,) = load(written(tmp_path, filled(drafts.as_rules([one], DAY), 1))).rules
-    types = [condition for condition in active.rule.when if "type" in condition.path.text]
+    types = [condition for condition in active.rule.when if condition.path and "type" in condition.path.text]
     assert len(types) == bool(asked)
     rule, sheet = drafts.as_catalogue([one], DAY, name="suggested", sheet="suggested.csv")
     assert {finding.level for finding in lint(written(tmp_path, rule, sheet))} == {"warning"}

@@ -325,3 +325,9 @@ def test_a_turn_asks_indexes_and_not_everything_that_waits_or_has_expired(place:
     assert full == []
     open_or_due = [plan for sql, plan in plans.items() if "evidence.missing" in sql or "next_at" in sql]
     assert all("ix_evidence" in plan or "PRIMARY KEY" in plan for plan in open_or_due)
+
+
+def test_a_completion_at_the_end_of_time_waits_like_any_other(place: Middle) -> None:
+    place.rules(RULES).post(statement(1, timestamp="9999-12-31T10:00:00Z")).run()
+    (row,) = place.evidence()
+    assert (row.outcome, row.reason) == ("completion", "evidence.missing")

@@ -102,7 +102,11 @@ def test_a_void_makes_room_at_once(rss: Middle) -> None:
 def test_a_sent_credit_makes_room_as_soon_as_it_is_to_go(rss: Middle) -> None:
     rss.post(session(1, 8), session(2, 9), session(3, 10)).run()
     rss.send().post(session(4, 11), voiding(9, 1)).run()
-    assert shares(rss)[3] == ("1.00", "ready", ""), "cut now, it would be sent cut"
+    assert shares(rss)[3] == ("1.00", "held", "credit.room_first"), "cut now, it would be sent cut"
+    rss.walk(1, State.WITHDRAWING).walk(1, State.WITHDRAWN, at_pars="no").run(later=HOUR)
+    assert [share[:2] for share in shares(rss)] == [
+        ("1.00", "withdrawn"), ("1.00", "confirmed"), ("0.50", "confirmed"), ("1.00", "ready"),
+    ]  # fmt: skip
 
 
 def test_another_maximum_in_the_sheet_counts_with_the_next_turn_and_nothing_passes_before_that(rss: Middle) -> None:

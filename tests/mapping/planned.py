@@ -33,10 +33,11 @@ def snapshot(place: Middle) -> Snapshot:
         return Snapshot(credits_, {one.id: one for one in session.exec(select(Award))})
 
 
-def planned(place: Middle) -> Plan:
+def planned(place: Middle, *, adds_only: bool = False) -> Plan:
     """The plan of the rules on disk, before they are in force."""
     with place.at():
-        return plan.make(place.store, active.next_rules(place.store, place.config), defaults_of(place.config))
+        rules = active.next_rules(place.store, place.config)
+        return plan.make(place.store, rules, defaults_of(place.config), adds_only=adds_only)
 
 
 def foretold(found: Plan) -> dict[str, int]:

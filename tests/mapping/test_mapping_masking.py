@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import mapping_samples as make
@@ -15,6 +16,7 @@ import pytest
 from connector.mapping.cases.folding import folded
 from connector.mapping.cases.masking import Mask
 from connector.mapping.cases.scrubbing import scrubbed
+from connector.mapping.loader import load
 
 MAIL = "ann.lee@x.example"
 RULES = make.rules(
@@ -100,6 +102,42 @@ def test_every_spelling(actor: Any, text: str, left: str) -> None:
 def test_a_person_who_is_no_agent(about: dict[str, Any]) -> None:
     document = make.statement(actor=account("4711x"), context={"platform": "Of Maria Gonzalez", "extensions": about})
     assert "onzalez" not in json.dumps(scrubbed(document, RULES.rules))
+
+
+@pytest.mark.parametrize(
+    ("condition", "said", "left"),
+    [
+        ('is: "a"', "Nora b", "invented 2"),
+        ("one_of: [a, b]", "b", "b"),
+        ("is_not: a", "urn:b", "https://lms.example.org/invented/2"),
+        ("starts_with: no", "nora quist", "noinvented-2"),
+        ("is_not: 5", 1234567893, 1),
+        ("is: 1234567893", 1234567893, 1234567893),
+        ("is_not: 5", 77, 77),
+        ("at_least: 5", 1234567893, 1234567893),
+        ('matches: ".*"', "Nora b", "learner-1 b"),
+        ("exists: true", "Nora b", "another text"),
+        ("is: true", True, True),
+    ],
+)
+def test_what_stays_depends_on_what_is_asked(condition: str, said: Any, left: Any) -> None:
+    when = f"{make.WHEN}    - {{path: context.extensions.x, {condition}}}\n"
+    rules = make.rules(make.rule(when=when)).rules
+    document = make.statement(actor=named("Nora Lindqvist"), context={"extensions": {"x": said}})
+    assert scrubbed(document, rules)["context"] == {"extensions": {"x": left}}
+
+
+def test_a_key_of_the_catalogue_stays(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("number,activity_id,credits\n7654321,203512345,1\n")
+    catalogue = "catalogue: {from: a.csv, column: number, key: context.extensions.x}"
+    rule = make.rule(credits_="").replace('activity: "203512345"', catalogue)
+    (tmp_path / "a.yaml").write_text(make.text(rule))
+    rules = load(tmp_path).rules
+    kept = [
+        scrubbed(make.statement(context={"extensions": {"x": one}}), rules)["context"]["extensions"]["x"]
+        for one in (7654321, "7654321", 7654322, "7654322")
+    ]
+    assert kept == [7654321, "7654321", 1, "invented 2"]
 
 
 def test_every_letter_knows_its_place() -> None:

@@ -327,13 +327,22 @@ def test_a_plan_is_refused_once_either_side_has_moved(place: Middle, moves: str)
     assert {row.left_award for row in place.evidence()} == {None}
 
 
+def test_beside_a_daemon_the_plan_says_what_is_wrong_with_the_files_on_disk(place: Middle) -> None:
+    place.rules(RULE).run()
+    assert told.other_files(place.store, place.config) == ""
+    place.rules(MORE)
+    assert told.other_files(place.store, place.config).startswith("the files on disk are not the rules in force;")
+    place.rules(RULE.replace("amount: 1.25", "amount: 1.20"))
+    assert "have errors: `pars-connector lint`;" in told.other_files(place.store, place.config)
+
+
 def test_only_what_is_new_leaves_changes_for_later(place: Middle) -> None:
     place.rules(RULE).run()
     before = snapshot(place)
     place.rules(MORE + QUIZZES)
     found = planned(place)
     assert foretold(found) == {"new_credits": 1, "changed_unsent": 2}
-    new = told.additions(found)
+    new = planned(place, adds_only=True)
     assert (foretold(new), new.id, new.is_empty) == ({"new_credits": 1}, found.id, False)
     turn(place)
     agree(place, found, adds_only=True)
@@ -342,6 +351,8 @@ def test_only_what_is_new_leaves_changes_for_later(place: Middle) -> None:
     left = planned(place)
     assert foretold(left) == {"changed_unsent": 2}
     assert (told.additions(left).is_empty, told.additions(left).groups) == (True, ())
+    nothing = planned(place, adds_only=True)
+    assert (nothing.is_empty, nothing.groups) == (True, ())
     agree(place, left)
     place.run()
     assert happened(before, snapshot(place)) == foretold(found)

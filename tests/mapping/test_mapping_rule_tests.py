@@ -45,7 +45,7 @@ def test_failing(tmp_path: Path) -> None:
     ]
     assert messages(tmp_path, "{credits: {}}") == ["expected no credits, got ABIM 1.00, cme 1.00"]
     assert messages(tmp_path, "ignored") == ["expected ignored, got a completion"]
-    assert messages(tmp_path, "{date: x}", verb={"id": "urn:x"}) == [
+    assert messages(tmp_path, "{date: 2026-03-10}", verb={"id": "urn:x"}) == [
         "expected a completion, got ignored (another verb or object)"
     ]
     assert messages(tmp_path, "ignored", timestamp=None) == [

@@ -11,9 +11,11 @@ from typing import Any
 import jsonschema
 import pytest
 import wrong_files
+from click.testing import CliRunner
 from hypothesis import given, settings
 
 from connector import yamlfile
+from connector.cli import main
 from connector.errors import ConfigError, MappingError
 from connector.mapping.language import schema
 from connector.mapping.language.rules import MappingFile
@@ -36,6 +38,7 @@ def plain(value: Any) -> Any:
 
 def test_the_file_is_up_to_date() -> None:
     assert FILE.read_text(encoding="utf-8") == schema.as_text(), "run `make schema`"
+    assert CliRunner().invoke(main, ["mappings", "schema"]).stdout == schema.as_text()
 
 
 def test_it_is_a_schema() -> None:

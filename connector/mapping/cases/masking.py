@@ -10,6 +10,7 @@ from connector.mapping.cases.folding import folded, spellings
 from connector.mapping.cases.people import ids, people, words
 
 INVENTED_UUID: Final = "00000000-0000-4000-8000-000000000001"
+LARGE: Final = 1_000_000  # no licence number is smaller, and hardly a score larger
 _SIGN: Final = r"[\w.+'!$*^~-]"
 _MAIL: Final = re.compile(rf"(?<!{_SIGN}){_SIGN}+@[\w-]+(?:\.[\w-]+)*")
 _PIECE: Final = re.compile(r"[^\W_]+")
@@ -111,7 +112,9 @@ class Mask:
         return {} if isinstance(found, dict) else [] if isinstance(found, list) else found
 
     def outline(self, found: Any) -> Any:
-        """The same with a text invented as far as no rule's file says it; different texts stay different."""
+        """The same with a text or large number invented as far as no rule's file says it; different texts stay so."""
+        if isinstance(found, int | float) and abs(found) >= LARGE and str(found) not in self._spoken:
+            return 1
         if not isinstance(found, str) or not found or found in self._spoken:
             return self.value(found)
         spoken, rest = self._split(found)

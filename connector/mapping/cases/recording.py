@@ -20,8 +20,9 @@ from connector.mapping.cases.expectations import Verdict, day_of, earned_by
 from connector.mapping.cases.files import Case
 from connector.mapping.cases.form import CaseFile, FolderTest
 from connector.mapping.cases.people import is_agent
+from connector.mapping.cases.reading import conditions_of
 from connector.mapping.cases.run import chosen
-from connector.mapping.cases.scrubbing import conditions_of, scrubbed
+from connector.mapping.cases.scrubbing import scrubbed
 from connector.mapping.evaluate import Judged, Outcome, evaluate
 from connector.mapping.loader import TESTS, ActiveRule, Defaults, Ruleset, load
 from connector.records import Completion, Evidence, Ignored, Problem, Statement

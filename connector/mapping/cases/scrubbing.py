@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connector.mapping.cases.masking import INVENTED_UUID, Mask
+from connector.mapping.cases.masking import INVENTED_UUID, LARGE, Mask
 from connector.mapping.cases.people import is_agent
-from connector.mapping.language.conditions import Condition
-from connector.mapping.language.offers import CmeCredit, Computed, Credit, Read
-from connector.mapping.language.paths import Query
-from connector.mapping.language.rules import Rule
+from connector.mapping.cases.reading import asked, chains, compared, keys_of_clever_paths, prefixes, spoken, taken
 from connector.mapping.loader import ActiveRule
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.,]{1,25} ?([Zz]|[+-][0-9:]{2,5})?")
@@ -24,30 +21,14 @@ _DURATION = re.compile(r"P[0-9YMWDTHS.,]{1,40}")
 _FLAG = re.compile(r"(?i)true|false|yes|no|[01]")
 _NUMBER = re.compile(r"-?[0-9]{1,5}([.,][0-9]{1,5})?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
-_LARGEST: Final = 1_000_000  # no licence number is smaller; a score that no rule reads needs no more
 _SCORES: Final = ("scaled", "raw", "min", "max")
 _ACTIVITIES: Final = ("parent", "grouping", "category", "other")
-_READABLE: Final = frozenset({"object", "result", "context", "stored", "timestamp", "verb", "version"})
-_NEVER: Final = frozenset({"contextAgents", "contextGroups", "member", "registration", "statement"})
 INVENTED_ACTOR: Final[dict[str, Any]] = {
     "account": {"homePage": "https://lms.example.org", "name": "learner-1"},
     "mbox": "mailto:learner-1@example.org",
     "mbox_sha1sum": hashlib.sha1(b"mailto:learner-1@example.org", usedforsecurity=False).hexdigest(),
     "openid": "https://id.example.org/learner-1",
 }
-
-
-def conditions_of(rule: Rule) -> Iterator[Condition]:
-    """Every line, also those inside groups and those that other statements must fulfil."""
-    for when in (rule.when, *(one.when for one in rule.also_requires), rule.undone_by):
-        for condition in when:
-            yield from _with_parts(condition)
-
-
-def _with_parts(condition: Condition) -> Iterator[Condition]:
-    yield condition
-    for part in condition.parts:
-        yield from _with_parts(part)
 
 
 @dataclass(frozen=True)
@@ -67,8 +48,8 @@ class _Rest:
 
 def scrubbed(document: dict[str, Any], rules: Sequence[ActiveRule]) -> dict[str, Any]:
     """The statement as it may be shared; `rules` are those that read it."""
-    mask = Mask(document, _spoken(document, rules), _prefixes(rules))
-    rest = _Rest(mask, _cleverly(rules))
+    mask = Mask(document, spoken(document, rules), prefixes(rules))
+    rest = _Rest(mask, keys_of_clever_paths(rules))
     kept: dict[str, Any] = {
         "actor": _actor(document.get("actor")),
         "verb": _verb(document.get("verb"), mask),
@@ -78,44 +59,13 @@ def scrubbed(document: dict[str, Any], rules: Sequence[ActiveRule]) -> dict[str,
         "timestamp": _time(document.get("timestamp"), mask),
     }
     kept = {key: value for key, value in kept.items() if value not in (None, {}) or key in document}
-    for steps in _read(query for active in rules for query in _compared(active)):
+    for steps in chains(query for active in rules for query in compared(active)):
         kept = _copied(document, kept, steps, lambda found, _: mask.outline(found))
-    for steps in _read(query for active in rules for query in _queries(active)):
+    for steps in chains(query for active in rules for query in taken(active)):
         kept = _copied(document, kept, steps, lambda found, _: _leaf(found, mask))
-    for steps in _read(query for active in rules for query in _asked_only(active.rule)):
+    for steps in chains(query for active in rules for query in asked(active.rule)):
         kept = _copied(document, kept, steps, _standing_in)
     return kept
-
-
-def _cleverly(rules: Sequence[ActiveRule]) -> frozenset[str]:
-    """All keys of the paths that are more than plain chains."""
-    asked = (one for active in rules for one in (*_queries(active), *_compared(active), *_asked_only(active.rule)))
-    return frozenset[str]().union(*(query.keys for query in asked if not query.is_plain))
-
-
-def _read(queries: Iterable[Query]) -> Iterator[tuple[str | int, ...]]:
-    """Their chains of keys, without those that lead to people."""
-    for query in dict.fromkeys(queries):
-        for steps in query.chains if not query.is_personal else ():
-            if steps[0] in _READABLE and not _NEVER & set(steps) and steps[:2] != ("object", "name"):
-                yield steps
-
-
-def _spoken(document: dict[str, Any], rules: Sequence[ActiveRule]) -> Iterator[str]:
-    """What the rules' files say already is no secret."""
-    for active in rules:
-        for condition in conditions_of(active.rule):
-            if condition.test in ("is", "is_not", "one_of"):
-                yield from (word for word in condition.wanted if isinstance(word, str))
-        catalogue = active.rule.catalogue
-        key = catalogue.key.of(document) if catalogue else None
-        if isinstance(key, str) and key in active.rows:
-            yield key
-
-
-def _prefixes(rules: Sequence[ActiveRule]) -> list[str]:
-    conditions = (condition for active in rules for condition in conditions_of(active.rule))
-    return [condition.expected for condition in conditions if condition.test == "starts_with"]
 
 
 def _actor(actor: Any) -> dict[str, Any] | None:
@@ -208,39 +158,9 @@ def _of_form(form: re.Pattern[str], found: Any, mask: Mask) -> Any:
     """A text of this form is nobody's, whatever digits it holds, and so is a small number."""
     if isinstance(found, str):
         return found if form.fullmatch(found) else "another text"
-    if isinstance(found, int | float) and abs(found) >= _LARGEST:
+    if isinstance(found, int | float) and abs(found) >= LARGE:
         return 1
     return mask.value(found)
-
-
-def _compared(active: ActiveRule) -> Iterator[Query]:
-    """Every path whose value is only compared with texts that the files say."""
-    tests = ("is", "is_not", "one_of", "starts_with")
-    yield from (one.path for one in conditions_of(active.rule) if one.path and one.test in tests)
-    if active.rule.catalogue:
-        yield active.rule.catalogue.key
-
-
-def _queries(active: ActiveRule) -> Iterator[Query]:
-    """Every path whose value counts in itself, and those to verbs and types, which are kinds of things."""
-    rule = active.rule
-    tests = ("matches", "at_least", "at_most")
-    yield from (one.path for one in conditions_of(rule) if one.path and (one.test in tests or one.path.is_a_kind))
-    yield rule.completed_on.path
-    for credit in (*rule.credits, *(one for entry in active.rows.values() for one in entry.credits)):
-        yield from _amounts(credit)
-    answers = [getattr(rule.rems, name) for name in type(rule.rems).model_fields] if rule.rems else []
-    yield from (answer.path for answer in answers if isinstance(answer, Read))
-
-
-def _asked_only(rule: Rule) -> Iterator[Query]:
-    """Paths of which the rule asks only whether something is there."""
-    yield from (condition.path for condition in conditions_of(rule) if condition.path and condition.exists is not None)
-
-
-def _amounts(credit: Credit) -> Iterator[Query]:
-    amounts = [credit.amount, *(() if isinstance(credit, CmeCredit) else credit.of_which.values())]
-    yield from (amount.path for amount in amounts if isinstance(amount, Computed))
 
 
 def _copied(source: Any, kept: Any, steps: Sequence[str | int], leaf: Callable[[Any, Any], Any]) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 from connector.findings import Finding
 from connector.mapping.checks.implied import Certain, certain, implied
@@ -13,7 +14,7 @@ from connector.mapping.checks.placed import Level, Placed, leaves, possible
 from connector.mapping.checks.rivals import Narrowed, Rivals, Values, narrowed
 from connector.mapping.language.conditions import OBJECT_ID, VERB_ID, Condition
 
-MOST_LINES = 500_000
+MOST_LINES = 200_000
 """Lines of conditions that are laid beside one another, of rules that share a value, and as many again of others."""
 
 Decided = tuple[tuple[str, str], ...]
@@ -81,8 +82,7 @@ def _overlaps(takers: Sequence[_Taker]) -> Iterator[Finding]:
     near, open_ = _Budget(), _Budget()
     for place, taker in enumerate(takers):
         sharing, others = rivals.of(place)
-        pairs = [(takers[at], near) for at in sharing] + [(takers[at], open_) for at in others]
-        yield from _worst(taker, pairs)
+        yield from _worst(taker, chain(near.allows(taker, takers, sharing), open_.allows(taker, takers, others)))
     if first := near.first or open_.first:
         message = "there are too many rules that may take one statement: from this one on not all were compared"
         hint = "name the object in each rule, or give one rule a `catalogue`"
@@ -96,17 +96,20 @@ class _Budget:
     left: int = field(default_factory=lambda: MOST_LINES)
     first: _Taker | None = None
 
-    def takes(self, one: _Taker, other: _Taker) -> bool:
-        self.left -= one.lines + other.lines
-        if self.left < 0:
-            self.first = self.first or one
-        return self.left >= 0
+    def allows(self, one: _Taker, takers: Sequence[_Taker], places: Iterable[int]) -> Iterator[_Taker]:
+        """Those of the others that may still be compared with it."""
+        for at in () if self.first else places:
+            self.left -= one.lines + takers[at].lines
+            if self.left < 0:
+                self.first = one
+                return
+            yield takers[at]
 
 
-def _worst(taker: _Taker, pairs: Sequence[tuple[_Taker, _Budget]]) -> Iterator[Finding]:
+def _worst(taker: _Taker, rivals: Iterable[_Taker]) -> Iterator[Finding]:
     doubt: _Taker | None = None
-    for other, budget in pairs:
-        level = _level(taker, other) if budget.takes(taker, other) else None
+    for other in rivals:
+        level = _level(taker, other)
         if level == "error":
             yield _overlap(taker, other, "error")
             return

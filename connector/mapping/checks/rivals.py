@@ -106,12 +106,21 @@ class Rivals:
         asked = Counter(key for one in rules for key in one)
         self._paths: Mapping[Key, _Path] = {key: _Path(key, rules) for key, _ in asked.most_common(MOST_PATHS)}
 
-    def of(self, place: int) -> tuple[list[int], list[int]]:
-        """The places of those that share a value of the path that tells most, and of those that leave it open."""
-        found = [self._by(path, self._rules[place][key], place) for key, path in self._paths.items()
-                 if key in self._rules[place]]  # fmt: skip
-        return min(found, key=lambda one: len(one[0]) + len(one[1]), default=([], [*range(place)]))
+    def of(self, place: int) -> tuple[Iterator[int], Sequence[int]]:
+        """The places of those that share a value of the path that tells most, and of those that leave it open; the
+        first are looked for only when they are asked for."""
+        rule = self._rules[place]
+        paths = [(path, rule[key]) for key, path in self._paths.items() if key in rule]
+        if not paths:
+            return iter(()), range(place)
+        path, values = min(paths, key=lambda one: _count(one[0], one[1], place))
+        return _near(path, values, place), path.open[: bisect_left(path.open, place)]
 
-    def _by(self, path: _Path, values: Values, place: int) -> tuple[list[int], list[int]]:
-        near = {one for places in path.meeting(values) for one in places[: bisect_left(places, place)]}
-        return sorted(near), path.open[: bisect_left(path.open, place)]
+
+def _count(path: _Path, values: Values, place: int) -> int:
+    near = sum(bisect_left(places, place) for places in path.meeting(values))
+    return near + bisect_left(path.open, place)
+
+
+def _near(path: _Path, values: Values, place: int) -> Iterator[int]:
+    yield from sorted({one for places in path.meeting(values) for one in places[: bisect_left(places, place)]})

@@ -192,9 +192,7 @@ def _between(row: MappingVersion, rules: Ruleset, defaults: Defaults) -> Ruleset
     return Ruleset((*gone, *new), {})
 
 
-def look(
-    session: Session, changed: Changed, after: int, *, upto: int | None = None, lock: bool = False
-) -> Seen | None:
+def look(session: Session, changed: Changed, after: int, *, upto: int | None = None, lock: bool = False) -> Seen | None:
     """The next chunk of statements that an older version has mapped; None when there are none after this one.
 
     `lock` them where they are to be written; `upto` is the last of them.

@@ -248,8 +248,7 @@ def _pair(effects: Effects) -> None:
         same = (one for thing in sorted(lost.by) for one in by_thing.get((lost.certification, thing), ()))
         left += [] if _take(effects, taken, same) else [lost]
     for lost in left:
-        same = iter(by_learner.get((lost.certification, lost.learner), ()))
-        if not _take(effects, taken, same):
+        if not _take(effects, taken, iter(by_learner.get((lost.certification, lost.learner), ()))):
             effects.by[lost.told].append("withdrawn")
     for one in effects.opened:
         if id(one) not in taken:

@@ -99,29 +99,37 @@ class Plan(Frozen):
 
 
 @dataclass
-class _Walk:
-    """What the walk over the statements has met; with `adds_only`, what of it would be done."""
+class _Met:
+    """Differences, as far as they are to be weighed."""
 
-    adds_only: bool
-    sign: Any = field(default_factory=hashlib.sha256)
     tolds: list[Told] = field(default_factory=list)
     evidence: list[tuple[str, str, datetime]] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
     waits: Counter[str] = field(default_factory=Counter)
 
-    def take(self, differences: Sequence[Difference]) -> None:
-        for one in differences:
-            self.sign.update(json.dumps(one.sign, sort_keys=True, default=str).encode())
-        for one in additions(differences) if self.adds_only else differences:
-            self._count(one)
-
-    def _count(self, one: Difference) -> None:
+    def take(self, one: Difference) -> None:
         if one.kind is not Kind.QUIET:
             self.waits[str(one.kind)] += 1
         if one.kind is not Kind.QUIET and (one.was or one.becomes):
             self.tolds.append(Told.of(one))
         if at := moment_of(one.statement):
             self.evidence += [(one.actor_key, key, at) for key in _met_by(one)]
+
+
+@dataclass
+class _Walk:
+    """What the walk over the statements has met: everything, and what of it is only added."""
+
+    sign: Any = field(default_factory=hashlib.sha256)
+    counts: Counter[str] = field(default_factory=Counter)
+    all: _Met = field(default_factory=_Met)
+    new: _Met = field(default_factory=_Met)
+
+    def take(self, differences: Sequence[Difference]) -> None:
+        for one in differences:
+            self.sign.update(json.dumps(one.sign, sort_keys=True, default=str).encode())
+            self.all.take(one)
+        for one in additions(differences):
+            self.new.take(one)
 
 
 def _met_by(one: Difference) -> Iterator[str]:
@@ -135,7 +143,7 @@ def _nobody(_looked: int, _whole: int) -> None:
 
 
 def make(store: Store, rules: Ruleset, defaults: Defaults, tell: Tell = _nobody, *, adds_only: bool = False) -> Plan:
-    """The plan for these rules, as of now; with `adds_only`, what would be done of it."""
+    """The plan for these rules, as of now; with `adds_only`, what of it would be done."""
     found, _ = made(store, rules, defaults, tell, adds_only=adds_only)
     return found
 
@@ -147,7 +155,7 @@ Concerned = dict[int, str]
 def made(
     store: Store, rules: Ruleset, defaults: Defaults, tell: Tell = _nobody, *, adds_only: bool
 ) -> tuple[Plan, Concerned]:
-    walk, after = _Walk(adds_only), 0
+    walk, after = _Walk(), 0
     with store.reading() as session:
         changed = Changed.to(session, rules, defaults)
         whole = _to_look_at(session, changed)
@@ -162,8 +170,10 @@ def made(
         walk.take(seen.differences)
         tell(walk.counts["looked"], whole)
     with store.reading() as session:
-        effects = weigh(session, walk.tolds, walk.evidence)
-    return _plan(rules, walk, effects), signs(effects.concerned.values())
+        effects = weigh(session, walk.all.tolds, walk.all.evidence)
+        shown = weigh(session, walk.new.tolds, walk.new.evidence) if adds_only else effects
+    waits = (walk.new if adds_only else walk.all).waits
+    return _plan(rules, walk, effects, _groups(shown), waits), signs(effects.concerned.values())
 
 
 def signs(credits_: Iterable[Credit]) -> Concerned:
@@ -180,17 +190,21 @@ def _to_look_at(session: Session, changed: Changed) -> int:
     return session.exec(rows).one()
 
 
-def _plan(rules: Ruleset, walk: _Walk, effects: Effects) -> Plan:
-    groups = tuple(_group(place, effects) for place in sorted(effects.counts))
-    walk.sign.update(f"{rules.hash} {walk.adds_only}".encode())
+def _groups(effects: Effects) -> tuple[Group, ...]:
+    return tuple(_group(place, effects) for place in sorted(effects.counts))
+
+
+def _plan(rules: Ruleset, walk: _Walk, effects: Effects, groups: tuple[Group, ...], waits: Counter[str]) -> Plan:
+    """The id is that of the whole, whatever is shown of it."""
+    walk.sign.update(rules.hash.encode())
     walk.sign.update(json.dumps(signs(effects.concerned.values())).encode())
-    walk.sign.update(json.dumps([group.model_dump() for group in groups], sort_keys=True).encode())
+    walk.sign.update(json.dumps([group.model_dump() for group in _groups(effects)], sort_keys=True).encode())
     counts = walk.counts
     return Plan(
         id=walk.sign.hexdigest()[:10],
         target=rules.hash,
         groups=groups,
-        waits={str(kind): walk.waits[str(kind)] for kind in Kind if kind is not Kind.QUIET},
+        waits={str(kind): waits[str(kind)] for kind in Kind if kind is not Kind.QUIET},
         statements=counts["looked"],
         unchanged=counts["looked"] - counts["kept"] - counts["stumbled"] - counts["differing"],
         kept=counts["kept"],

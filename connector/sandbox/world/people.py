@@ -111,7 +111,10 @@ CAST = (
     ),
     Person("wli", "15", "Wei", "李", "09-09", number=113, states=(("NY", "NY-300113"),), story="confirmed, Rise"),
     Person("suharti", "16", "FNU", "Suharti", "01-01", "DO", 114, story="confirmed, H5P; a one-word name"),
-    Person("nkowalska", "17", "Nina", "Kowalska", "02-02", number=115, story="confirmed, GrassBlade"),
+    Person(
+        "nkowalska", "17", "Nina", "Kowalska", "02-02", number=115, boards=(("ABA", "410115"), ("ABP", "510115")),
+        story="confirmed, GrassBlade; at home with the boards that take one credit a date",
+    ),
     Person("oadeyemi", "18", "Olu", "Adeyemi", "03-03", number=116, story="refused by PARS: closed there"),
     Person("pjansen", "7", "Paul", "Jansen", "10-31", number=117, home_page=OLD_LMS, story="confirmed, Moodle 4.7"),
     Person(

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from connector.store.columns import Exact, when
@@ -59,6 +59,10 @@ class Wish(SQLModel, table=True):
     at: datetime | None = when()
     done_at: datetime | None = when()
     result: str = ""
+
+    __table_args__ = (
+        Index("ix_wish_open", "kind", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
+    )
 
 
 class Event(SQLModel, table=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import JSON, Index
+from sqlalchemy import JSON, Index, text
 from sqlmodel import Field, SQLModel
 
 from connector.store.columns import when
@@ -26,6 +26,15 @@ class LearnerRow(SQLModel, table=True):
     merged_into: int | None = Field(default=None, foreign_key="learner.id")
     found: bool = False  # some source knows this person
     fetched_at: datetime | None = when()
+
+    __table_args__ = (
+        Index(
+            "ix_learner_anew",
+            "id",
+            sqlite_where=text("fetched_at IS NULL"),
+            postgresql_where=text("fetched_at IS NULL"),
+        ),
+    )
 
 
 class LearnerKey(SQLModel, table=True):

@@ -8,6 +8,7 @@ down_revision = "0002"
 
 _DUE, _LEFT = sa.text("next_at IS NOT NULL"), sa.text("left_award IS NOT NULL")
 _SUCCESSOR = sa.text("supersedes IS NOT NULL")
+_ASKED, _ANEW = sa.text("done_at IS NULL"), sa.text("fetched_at IS NULL")
 _NO_AWARD = "outcome = 'completion' AND award_id IS NULL"
 _OPEN = sa.text(f"{_NO_AWARD} AND reason <> 'evidence.missing' AND reason <> 'evidence.expired'")
 _WAITING = sa.text(f"{_NO_AWARD} AND reason IN ('evidence.missing', 'evidence.expired')")
@@ -28,6 +29,8 @@ def upgrade() -> None:
         "UPDATE credit SET reported_on = (SELECT completed_on FROM award WHERE award.id = credit.award_id) "
         "WHERE attempts > 0 OR at_pars <> 'no'"
     )
+    op.create_index("ix_wish_open", "wish", ["kind"], sqlite_where=_ASKED, postgresql_where=_ASKED)
+    op.create_index("ix_learner_anew", "learner", ["id"], sqlite_where=_ANEW, postgresql_where=_ANEW)
     with op.batch_alter_table("evidence", schema=None) as batch_op:
         batch_op.add_column(sa.Column("left_award", sa.Integer(), nullable=True))
         batch_op.create_index("ix_evidence_due", ["outcome", "next_at"], sqlite_where=_DUE, postgresql_where=_DUE)
