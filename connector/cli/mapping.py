@@ -41,11 +41,11 @@ def lint(work: Work, folder: Path | None, style: str, *, strict: bool) -> int:
     with terminal.progress("reading the rules"):
         found = [placed_here(one) for one in linting.findings(place, work.config if folder is None else None)]
     _show(found, style)
-    errors = sum(one.level == "error" for one in found)
+    errors, warnings = (sum(one.level == level for one in found) for level in ("error", "warning"))
     if style == "text":
-        warnings = counted(len(found) - errors, "warning", "warnings")
-        terminal.say(f"{counted(errors, 'error', 'errors')}, {warnings} in {from_here(str(place))}")
-    return ConfigError.exit_code if errors or (strict and found) else 0
+        counts = f"{counted(errors, 'error', 'errors')}, {counted(warnings, 'warning', 'warnings')}"
+        terminal.say(f"{counts} in {from_here(str(place))}")
+    return ConfigError.exit_code if errors or (strict and warnings) else 0
 
 
 def _show(found: Sequence[Finding], style: str) -> None:

@@ -125,5 +125,4 @@ def _unique(names: dict[str, int], title: str) -> str:
 
 
 def _counted(courses: Iterable[Course]) -> str:
-    count = sum(1 for _ in courses)
-    return "1 course" if count == 1 else f"{count} courses"
+    return counted(sum(1 for _ in courses), "course", "courses")

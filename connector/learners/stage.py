@@ -29,6 +29,9 @@ ROOM = "learners"
 BATCH, FEW = 200, 20
 CHANGED = "learner.changed"
 _OPEN = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
+_CORRECTED: WeakKeyDictionary[Store, int] = WeakKeyDictionary()
+"""The learner whom the last turn's corrections ended with: the next turn goes on there, and new completions wait for
+no more than a batch."""
 _SEEN: WeakKeyDictionary[Store, list[object]] = WeakKeyDictionary()  # the sources' stamps as of the last refresh
 
 # Written as in the partial indexes: SQLite takes those only where it can prove that the question fits.
@@ -368,8 +371,11 @@ def _correct(store: Store, config: Config, asked: Sequence[directory.Source], co
     asked about first: who has nothing but confirmed credits was not for long, and a delete rests on his gates."""
     with store.reading() as session:
         left = sorted(corrections.waiting(session))
-    for learners in _batches(left):
-        _refresh(store, config, asked, learners, counts)
+    last = _CORRECTED.get(store, 0)
+    left = sorted(left, key=lambda learner_id: learner_id <= last)[:BATCH]  # a plan may concern thousands
+    if left:
+        _CORRECTED[store] = left[-1]
+        _refresh(store, config, asked, left, counts)
     for learner_id in left:
         if store.stopping.is_set():
             return

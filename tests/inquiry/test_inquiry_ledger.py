@@ -17,7 +17,7 @@ PLANTED = {
     "reason = 'evidence.expired', next_at = '2026-01-01 00:00:00' WHERE standing AND outcome = 'completion'",
     "outcomes voided": "UPDATE evidence SET standing = 1",
     "voids followed by an award": "UPDATE evidence SET reason = 'connector.unexpected' WHERE NOT standing",
-    "completions in awards": "UPDATE award SET learner_id = learner_id % 3 + 1",
+    "completions in awards": "UPDATE evidence SET award_id = (SELECT max(id) FROM award) WHERE award_id = 1",
     "awards": "DELETE FROM credit WHERE award_id = 1",
     "credits: lost": "UPDATE credit SET state = 'lost' WHERE id = 1",
     "live credits": "INSERT INTO credit SELECT 99, award_id, record_id, provider_id, kind, certification, board, "

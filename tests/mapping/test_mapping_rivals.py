@@ -98,6 +98,33 @@ def test_a_catalogue_without_rows_takes_nothing_from_others(tmp_path: Path) -> N
         assert [one for one in found(tmp_path, rule("a", DONE, HERE), by_sheet) if one.level == "error"] == []
 
 
+ASKED = {
+    "a line of an any": ([DONE, f"{{any: [{HERE}, {SCORE % '0.8'}]}}"], "mapping.no_object"),
+    "no agent": ([DONE, "{path: object.objectType, is_not: Agent}"], "mapping.no_object"),
+    "another object": ([DONE, '{path: object.id, is_not: "urn:x"}'], "mapping.no_object"),
+    "a verb by a pattern": (['{path: verb.id, matches: ".*/completed?"}'], "mapping.no_object"),
+    "another verb": (["{path: verb.id, is_not: passed}", HERE], "mapping.no_verb"),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_does_not_narrow_the_verb_or_the_object(tmp_path: Path, name: str) -> None:
+    conditions, code = ASKED[name]
+    assert [(one.code, one.level) for one in found(tmp_path, rule("a", *conditions))] == [(code, "warning")]
+
+
+def test_what_narrows_every_line(tmp_path: Path) -> None:
+    lines = f"{{any: [{{all: [{DONE}, {HERE}]}}, {{all: [{{path: verb.id, is: passed}}, {COURSE}]}}]}}"
+    assert found(tmp_path, rule("a", lines)) == []
+
+
+def test_a_completion_that_would_undo_itself(tmp_path: Path) -> None:
+    itself = rule("a", DONE, HERE, more=f"undone_by: [{DONE}]")
+    assert [(one.code, one.level) for one in found(tmp_path, itself)] == [("mapping.undone_by", "warning")]
+    failed = rule("a", DONE, HERE, more=f"undone_by: [{DONE}, {{path: result.success, is: false}}]")
+    assert found(tmp_path, failed) == []
+
+
 # --- thousands ------------------------------------------------------------------------------------------------------
 
 

@@ -48,9 +48,8 @@ def test_failing(tmp_path: Path) -> None:
     assert messages(tmp_path, "{date: 2026-03-10}", verb={"id": "urn:x"}) == [
         "expected a completion, got ignored (another verb or object)"
     ]
-    assert messages(tmp_path, "ignored", timestamp=None) == [
-        "expected ignored, got mapping.no_time (the statement has no time here)"
-    ]
+    (message,) = messages(tmp_path, "ignored", timestamp=None)
+    assert message.startswith("expected ignored, got mapping.no_time (the statement has no time here; mend the system")
 
 
 @pytest.mark.parametrize(
