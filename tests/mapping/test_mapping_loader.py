@@ -140,7 +140,7 @@ def test_single_mistakes() -> None:
         assert codes(make.text(make.rule(credits_=f"[{{type: cme, amount: {amount}}}]"))) == ["mapping.amount"], amount
     for test in ("{name: a, statement: 5, expect: ignored}", "{name: a, statement: x.json, expect: {}}",
                  "{name: a, statement: x.json, expect: {problem: x, date: y}}"):  # fmt: skip
-        assert codes(make.text(make.rule(more=f"tests: [{test}]"))) == ["mapping.test"]
+        assert set(codes(make.text(make.rule(more=f"tests: [{test}]")))) == {"mapping.test"}
     assert codes(make.text(make.rule(more="tests: [{name: a, statement: x.json, expect: ignord}]"))) == [
         "config.invalid"
     ]

@@ -104,6 +104,7 @@ class Effects:
     examples: dict[Place, list[tuple[Told, str]]] = field(default_factory=lambda: defaultdict(list))
     concerned: dict[int, Credit] = field(default_factory=dict)
     by: dict[Told, list[str]] = field(default_factory=dict)
+    left: set[Thing] = field(default_factory=set)  # what was evidence of an award, and is no more, or of another
     opened: list[Turn] = field(default_factory=list)
     lost: list[Turn] = field(default_factory=list)
 
@@ -195,6 +196,7 @@ def weigh(session: Session, tolds: Sequence[Told], evidence: Iterable[tuple[str,
             effects.by[told] += ["open_dates_sent"] if _may_move(world, effects, told) else []
             continue
         if told.award is not None:
+            effects.left.add(told.thing)
             leaving[_family(world.awards[told.award])].append(told)
         if told.becomes and all(world.meets(told, need) for need in told.becomes.needs):
             joining[world.joins(told, told.becomes)].append(told)
@@ -240,7 +242,8 @@ def _pair(effects: Effects) -> None:
     by_thing: dict[tuple[str, Thing], list[Turn]] = defaultdict(list)
     by_learner: dict[tuple[str, str], list[Turn]] = defaultdict(list)
     for one in effects.opened:
-        by_learner[one.certification, one.learner].append(one)
+        if one.by & effects.left:  # only what was corrected takes another's place
+            by_learner[one.certification, one.learner].append(one)
         for thing in one.by:
             by_thing[one.certification, thing].append(one)
     taken, left = set[int](), []
