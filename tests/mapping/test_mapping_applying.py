@@ -1,4 +1,4 @@
-"""A plan that is stopped, overtaken, agreed to in part or too early: nothing stays half done, and nothing is doubled."""
+"""A plan that is stopped, overtaken, agreed to in part or too early: nothing is half done, nothing is doubled."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from connector.mapping import outcomes
 from connector.mapping import stage as mapping
 from connector.mapping.versions import apply, differences
 from connector.metrics import MAPPING_WAITS
+from connector.store.states import State
 from connector.store.tables import EvidenceRow, StatementRow
 from tests.learners.middle import ACTIVITY, BORIS, COURSE, MOC, RULE, SITE, Middle, laid_out, statement, voiding
 from tests.mapping.planned import agree, answers, foretold, happened, planned, snapshot, turn
@@ -98,6 +99,32 @@ def test_what_the_plan_foretells_is_what_happens(place: Middle, case: str, sent:
     assert answers(place) == [apply.APPLIED]
     assert happened(before, snapshot(place)) == foretold(found)
     assert planned(place).is_empty
+
+
+@pytest.mark.parametrize("between", [MOVED, GONE, STRICT])
+@pytest.mark.parametrize("sent", ["unsent", "sent"])
+def test_the_way_back_is_foretold_too(place: Middle, between: str, sent: str) -> None:
+    place.rules(RULE).run()
+    if sent == "sent":
+        place.send()
+    for rules in (between, RULE):
+        before = snapshot(place)
+        found = planned(place.rules(rules))
+        agree(place, found)
+        for _ in range(3):
+            place.run()
+        assert happened(before, snapshot(place)) == foretold(found)
+        assert planned(place).is_empty
+
+
+def test_what_pars_refused_is_not_withdrawn(place: Middle) -> None:
+    place.rules(RULE).run()
+    for number in (1, 2):
+        place.walk(number, State.SENDING, State.REFUSED, attempts=1)
+    found = planned(place.rules(MORE))
+    assert (foretold(found), found.moved) == ({"changed_unsent": 2}, [])
+    found = planned(place.rules(MOVED))
+    assert (foretold(found), found.moved) == ({"new_credits": 2, "closed": 2}, [])
 
 
 def test_a_row_of_a_catalogue_changes_only_its_own(place: Middle) -> None:

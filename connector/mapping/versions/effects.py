@@ -301,7 +301,7 @@ def _follow(
         mine = [credit for credit in rows if credit.certification == certification and credit.wanted == "present"]
         by = told or _whose(leaving, certification) or (leaving[0] if leaving else joining[0])
         if not mine:
-            if leaving or _may_join(offer, rows):
+            if leaving or _may_join(offer, [credit for credit in rows if credit.wanted == "present"]):
                 effects.opened.append(Turn(family[0], certification, _things(joining), by))
             continue
         for credit in mine:
@@ -377,5 +377,5 @@ def _changed(credit: Credit, award: Award | None, offer: CreditOffer, day: date 
 
 
 def _is_sent(credit: Credit) -> bool:
-    """PARS holds it, or may."""
-    return bool(credit.attempts) or credit.at_pars != "no" or credit.state in LIVE
+    """PARS holds it, or may; what it refused is not withdrawn."""
+    return credit.at_pars != "no" or credit.state in LIVE
