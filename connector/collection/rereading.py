@@ -25,7 +25,7 @@ from connector.lrs import moments
 from connector.lrs.client import Page, Query
 from connector.lrs.statement import Read
 from connector.records import Counts, Statement
-from connector.store import circuit, leases
+from connector.store import circuit, leases, wishes
 from connector.store.tables import Source, Wish
 
 KIND = "reread"
@@ -93,7 +93,7 @@ def wish(session: Session, stretch: Stretch, *, by: str, now: datetime) -> bool:
     """Ask for a stretch to be read again by whoever reads the source; False where that is asked for already."""
     if any(Stretch.of(one.args).asks_the_same(stretch) for one in _open(session, stretch.source)):
         return False
-    session.add(Wish(kind=KIND, args=stretch.args(), by=by, at=now))
+    wishes.wish(session, KIND, stretch.args(), by=by, now=now)
     return True
 
 
