@@ -16,7 +16,7 @@ from connector.inquiry import compare as comparison
 from connector.inquiry.compare import Compared, Judgement, Untold
 from connector.inquiry.listing import counted
 from connector.mapping.loader import Ruleset, load
-from connector.mapping.stage import defaults_of
+from connector.mapping.rule_files import defaults_of
 from connector.store.leases import is_running
 
 _COLUMNS = ("source", "course", "user", "completed at (UTC)")

@@ -67,7 +67,7 @@ def _tried(work: Work, folder: Path | None) -> tuple[list[TestResult], Coverage]
     from connector.mapping.cases import coverage as case_coverage
     from connector.mapping.cases import files as case_files
     from connector.mapping.cases import run as rule_tests
-    from connector.mapping.stage import defaults_of
+    from connector.mapping.rule_files import defaults_of
 
     place, defaults = (work.config.mappings, defaults_of(work.config)) if folder is None else (folder, None)
     with terminal.progress("reading the rules") as say:
@@ -126,7 +126,7 @@ def _as_row(kind: str, spot: Spot) -> dict[str, object]:
 
 def _record(work: Work, statement_id: str, rule: str, into: Path | None) -> int:
     from connector.mapping.cases import recording
-    from connector.mapping.stage import defaults_of
+    from connector.mapping.rule_files import defaults_of
 
     config = work.config
     written = recording.record(work.store, config.mappings, defaults_of(config), statement_id, rule, into)

@@ -20,10 +20,11 @@ from connector.lrs.statement import Read
 from connector.mapping import rule_files
 from connector.mapping.evaluate import evaluate
 from connector.mapping.loader import Ruleset, load
-from connector.mapping.stage import defaults_of
+from connector.mapping.rule_files import defaults_of
+from connector.mapping.versions.active import active_row
 from connector.records import ActorKey, Completion, Counts, Frozen
 from connector.store.session import Store
-from connector.store.tables import Award, LearnerKey, MappingVersion, StatementRow, Voided
+from connector.store.tables import Award, LearnerKey, StatementRow, Voided
 
 CHUNK = 500
 
@@ -77,7 +78,7 @@ def estimate(store: Store, config: Config, windows: Sequence[Window], tell: Tell
 def rules_in_force(store: Store, config: Config) -> Ruleset:
     """The active version; before the first one, the files on disk."""
     with store.reading() as session:
-        row = session.exec(select(MappingVersion).where(col(MappingVersion.active).is_(True))).first()
+        row = active_row(session)
     defaults = defaults_of(config)
     return rule_files.stored(row.hash, row.files, defaults) if row else load(config.mappings, defaults)
 

@@ -21,7 +21,7 @@ from connector.inquiry import compare, linting, listing, lrs_report, moodle_righ
 from connector.learners import directory
 from connector.lrs.discover import discover
 from connector.mapping.loader import load
-from connector.mapping.stage import defaults_of
+from connector.mapping.rule_files import defaults_of
 from connector.pars.exchange import Unclear
 from connector.records import Frozen
 from connector.store.leases import is_running

@@ -22,7 +22,7 @@ from connector.mapping.cases.run import as_statement as as_statement_of
 from connector.mapping.evaluate import evaluate
 from connector.mapping.language.mailboxes import without_mailboxes
 from connector.mapping.loader import from_texts, load
-from connector.mapping.stage import defaults_of
+from connector.mapping.rule_files import defaults_of
 from connector.records import Problem
 from connector.store import elsewhere
 from connector.store.session import Store

@@ -14,7 +14,7 @@ from connector.mapping.cases import files as case_files
 from connector.mapping.cases.files import Case, UnreadableError
 from connector.mapping.checks import Registered
 from connector.mapping.loader import Defaults
-from connector.mapping.stage import defaults_of
+from connector.mapping.rule_files import defaults_of
 
 
 def findings(folder: Path, config: Config | None) -> list[Finding]:

@@ -14,9 +14,10 @@ from connector.inquiry import judged
 from connector.inquiry.story import Line, moment
 from connector.mapping.language.mailboxes import without_mailboxes
 from connector.mapping.language.short_names import COMPLETING
-from connector.mapping.loader import Ruleset, from_texts
-from connector.mapping.stage import defaults_of
-from connector.store.tables import EvidenceRow, LearnerKey, MappingVersion, StatementRow
+from connector.mapping.loader import Ruleset
+from connector.mapping.rule_files import defaults_of, stored
+from connector.mapping.versions.active import active_row
+from connector.store.tables import EvidenceRow, LearnerKey, StatementRow
 from connector.store.views import as_statement
 
 _MOST = 10
@@ -39,9 +40,9 @@ def of_learner(session: Session, config: Config, keys: Sequence[LearnerKey]) -> 
 
 
 def _rules(session: Session, config: Config) -> Ruleset | None:
-    active = session.exec(select(MappingVersion).where(col(MappingVersion.active).is_(True))).first()
+    row = active_row(session)
     try:
-        return from_texts(active.files, defaults_of(config)) if active else None
+        return stored(row.hash, row.files, defaults_of(config)) if row else None
     except MappingError:
         return None
 

@@ -11,7 +11,6 @@ from sqlmodel import Session, col, select
 from connector.config import Config
 from connector.mapping.loader import Ruleset
 from connector.mapping.outcomes import Columns, outcomes_of, stumbled, voided_among
-from connector.mapping.rule_files import defaults_of
 from connector.mapping.versions import apply, plan
 from connector.mapping.versions.active import SETTLED, read_again
 from connector.mapping.versions.active import in_force as active
@@ -20,7 +19,7 @@ from connector.store import poison
 from connector.store.session import Store
 from connector.store.tables import EvidenceRow, Source, StatementRow
 
-__all__ = ["active", "count_waiting", "defaults_of", "read_again", "run"]
+__all__ = ["active", "count_waiting", "read_again", "run"]
 
 count_waiting = plan.count_waiting
 BATCH = 500

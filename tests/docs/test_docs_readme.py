@@ -13,7 +13,7 @@ from connector import activities, config, pipeline
 from connector.learners.csv_file import COLUMNS
 from connector.mapping import loader
 from connector.mapping.cases import run as rule_tests
-from connector.mapping.stage import defaults_of
+from connector.mapping.rule_files import defaults_of
 from connector.sandbox.server import Sandbox
 from connector.sheets import read_csv
 from connector.store.open import open_store
