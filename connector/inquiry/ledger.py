@@ -11,6 +11,7 @@ from sqlmodel import Session, col, func, or_, select
 
 from connector.records import Frozen
 from connector.store import poison
+from connector.store.reasons import MISSING
 from connector.store.session import Store
 from connector.store.states import LIVE, MOVES, State
 from connector.store.tables import ActivityRow, Award, Credit, Event, EvidenceRow, LearnerKey, StatementRow, Voided
@@ -73,7 +74,7 @@ def _completions(session: Session) -> list[Sum]:
     waiting = select(EvidenceRow.id).where(text(OPEN), upright)
     nothing = func.coalesce(cast(EvidenceRow.completion, String), "null") == "null"
     empty = select(EvidenceRow.id).where(EvidenceRow.outcome == "completion", nothing)
-    missing = select(EvidenceRow.id).where(text(WAITING), upright, EvidenceRow.reason == "evidence.missing")
+    missing = select(EvidenceRow.id).where(text(WAITING), upright, EvidenceRow.reason == MISSING)
     expired = select(EvidenceRow.id).where(text(WAITING), upright, EvidenceRow.reason == "evidence.expired")
     endless = _count(session, missing.where(col(EvidenceRow.next_at).is_(None)))
     early = _count(session, expired.where(col(EvidenceRow.next_at).is_not(None)))

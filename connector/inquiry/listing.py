@@ -11,11 +11,12 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
 
 from connector.records import Actor, Frozen, Problem
+from connector.store.reasons import SUMMED
 from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerKey, LearnerRow
 
-IDENTITY, ONE_PER_DATE, SUMMED = "learner.", "credit.one_per_date", "credit.summed_into"
+IDENTITY, ONE_PER_DATE = "learner.", "credit.one_per_date"
 _OVER = (State.WITHDRAWN, State.CLOSED)
 
 

@@ -15,12 +15,14 @@ from typing import Any
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from connector.learners import evidence, gathering, people, standing
+from connector.learners import evidence, people, standing
 from connector.learners.award import Opening, add_credit, attach, credits_of, earned, family
-from connector.learners.replacing import replace, unwant, want
+from connector.learners.replacing import replace, want
 from connector.learners.standing import CORRECTED, Ground, Offers, is_free, is_lent
 from connector.records import ActorKey, Completion, Counts, CreditOffer
 from connector.store import attention, poison, succession, wishes
+from connector.store.moves import unwant
+from connector.store.reasons import MISSING
 from connector.store.states import State
 from connector.store.succession import follow_up, is_gone
 from connector.store.tables import Award, Credit, Event, EvidenceRow, LearnerRow
@@ -46,7 +48,7 @@ def waiting(session: Session) -> set[int]:
         return set()
     left = select(EvidenceRow.left_award).where(col(EvidenceRow.left_award).is_not(None))
     standing_ = left.where(col(EvidenceRow.standing).is_(True))
-    asked = standing_.where(EvidenceRow.outcome == "completion", EvidenceRow.reason != gathering.MISSING)
+    asked = standing_.where(EvidenceRow.outcome == "completion", EvidenceRow.reason != MISSING)
     asked = asked.where(col(EvidenceRow.next_at).is_not(None))
     undatable = standing_.where(EvidenceRow.outcome == "problem", col(EvidenceRow.reason).startswith(_UNDATABLE))
     left = left.where(EvidenceRow.reason != poison.CODE)
@@ -244,7 +246,7 @@ class _Place:
         at_pars: dict[int, Credit] = {}
         for row in self._rows():
             if row.wanted == "present" and row.certification not in earned_here:
-                unwant(self._session, self._opening, row, CORRECTED)
+                unwant(self._session, row, CORRECTED, now=self._opening.now, by="learners")
                 lost = [*([] if is_free(row) else [row]), *succession.waits_for(self._session, row)]
                 at_pars |= {one.id: one for one in lost if not is_gone(one)}
         return list(at_pars.values())
@@ -292,7 +294,7 @@ class _Place:
             return
         old = next((row for row in mine if row.id == credit.supersedes), None)
         if old is not None and _can_stay(old) and old.id in kept:
-            unwant(self._session, self._opening, credit, CORRECTED)
+            unwant(self._session, credit, CORRECTED, now=self._opening.now, by="learners")
             self._stay(old)
         else:
             self._take(credit, offer, differs=differs)

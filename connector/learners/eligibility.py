@@ -5,8 +5,8 @@ from __future__ import annotations
 from connector.config import LearnersConfig
 from connector.records import Actor, Learner, Problem
 from connector.store.people import no_consent
+from connector.store.reasons import NOT_ELIGIBLE
 
-NOT_ELIGIBLE = "learner.not_eligible"
 OTHER_PERSON = Problem(
     code="learner.other_person",
     field="identity",

@@ -14,10 +14,11 @@ from connector.config import Config
 from connector.learners import gathering, people, series, standing
 from connector.learners.award import Opening
 from connector.learners.directory import Answers
-from connector.learners.gathering import EXPIRED, MISSING, Heard, Telling
+from connector.learners.gathering import EXPIRED, Heard, Telling
 from connector.records import ActorKey, Counts, Evidence, Need
 from connector.store import poison
 from connector.store.leases import alone
+from connector.store.reasons import MISSING
 from connector.store.session import Store
 from connector.store.tables import Award, EvidenceRow, LearnerKey, LearnerRow, StatementRow
 from connector.store.tables.collected import WAITING

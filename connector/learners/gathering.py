@@ -15,12 +15,10 @@ from sqlmodel import Session, col, select
 
 from connector.learners import people
 from connector.records import Completion, Evidence, Need
+from connector.store.reasons import MISSING, UNDONE, VOIDED
 from connector.store.tables import EvidenceRow, StatementRow
 
-MISSING = "evidence.missing"
 EXPIRED = "evidence.expired"
-UNDONE = "statement.undone"
-VOIDED = "statement.voided"
 GRACE = timedelta(days=1)
 """How long after a window's end, or after the completion came if that was later, a slow source may still tell."""
 _NO_TIME = datetime.min.replace(tzinfo=UTC)

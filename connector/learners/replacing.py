@@ -10,7 +10,7 @@ from sqlmodel import Session
 from connector.learners.award import Opening, add_credit
 from connector.learners.standing import is_free
 from connector.records import CreditOffer
-from connector.store.moves import move, note
+from connector.store.moves import move, note, unwant
 from connector.store.states import State
 from connector.store.succession import follow_up
 from connector.store.tables import Award, Credit
@@ -25,19 +25,10 @@ def replace(
     """
     if is_free(old):
         return None
-    unwant(session, opening, old, code)
+    unwant(session, old, code, now=opening.now, by="learners")
     new = add_credit(session, opening, award, offer, code=code)
     follow_up(session, new, old, now=opening.now, by="learners")
     return new
-
-
-def unwant(session: Session, opening: Opening, credit: Credit, code: str) -> None:
-    """Submission closes it if it was never sent, else withdraws it."""
-    if credit.wanted == "absent":
-        return
-    credit.wanted, credit.why_absent, credit.next_at = "absent", code, None
-    note(session, credit, "no longer wanted", now=opening.now, code=code, by="learners")
-    session.add(credit)
 
 
 def want(session: Session, opening: Opening, credit: Credit, code: str) -> None:

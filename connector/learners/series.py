@@ -13,18 +13,19 @@ from sqlmodel import Session, col, select
 from connector.learners import allotment, replacing, standing
 from connector.learners.allotment import NONE, Part, Share
 from connector.learners.award import Opening, credits_of, earned
-from connector.learners.eligibility import NOT_ELIGIBLE
 from connector.pars.vocabulary import BOARDS, JOURNAL_FORMAT
 from connector.records import CreditOffer
 from connector.store import attention, elsewhere, poison
-from connector.store.moves import move, note
+from connector.store.moves import may_be_at_pars, move, note
+from connector.store.reasons import MAXIMUM, NOT_ELIGIBLE, ROOM_FIRST, SUMMED, WITHDRAWAL_FIRST
 from connector.store.states import LIVE, State
 from connector.store.tables import ActivityRow, Award, Credit, EvidenceRow, LearnerRow, StatementRow
 from connector.store.unmatched import solved
+from connector.store.views import place_in_time
 
-MAXIMUM, SUMMED, SHARED = "credit.maximum", "credit.summed_into", "credit.series"
+SHARED = "credit.series"
 ONE_PER_DATE, MERGED = "credit.one_per_date", "credit.merged"
-_TAKEN = (ONE_PER_DATE, "credit.withdrawal_first", "credit.room_first")
+_TAKEN = (ONE_PER_DATE, WITHDRAWAL_FIRST, ROOM_FIRST)
 CLOSING = (MAXIMUM, SUMMED)
 _UNSENT = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
 _GONE = (State.CLOSED, State.WITHDRAWN)
@@ -80,12 +81,7 @@ def earlier(session: Session, credit: Credit) -> Credit | None:
     same = [row for row in credits_of(session, awards) if row.certification == credit.certification]
     same = [row for row in same if row.award_id != award.id and row.wanted == "present" and row.state not in _GONE]
     same = [row for row in same if (row.reported_on or dates[row.award_id]) == award.completed_on]
-    return next(filter(was_sent, same), None)
-
-
-def was_sent(credit: Credit) -> bool:
-    """PARS holds it, or may hold it. What it refused, or never got, still takes other terms."""
-    return credit.state in LIVE or credit.at_pars != "no"
+    return next(filter(may_be_at_pars, same), None)
 
 
 def own_offer(credit: Credit) -> CreditOffer:
@@ -160,7 +156,7 @@ def _counts(row: Credit) -> bool:
         return True  # reported by somebody else: PARS counts it all the same
     if row.at_pars == "no" and row.state not in LIVE and row.wanted == "absent":
         return False
-    if was_sent(row):
+    if may_be_at_pars(row):
         return row.state not in _GONE or row.at_pars == "yes"
     return row.state in _UNSENT or (row.state == State.CLOSED and row.reason in CLOSING)
 
@@ -168,7 +164,7 @@ def _counts(row: Credit) -> bool:
 def _part(row: Credit, award: Award, order: allotment.Order, successors: Mapping[int, int], *, journal: bool) -> Part:
     offered, total = earned(row)
     ours = row.state != State.CLOSED or row.reason != elsewhere.CODE
-    is_sent = was_sent(row) or not ours
+    is_sent = may_be_at_pars(row) or not ours
     day = row.reported_on or award.completed_on if is_sent else award.completed_on
     return Part(
         number=row.id,
@@ -207,7 +203,7 @@ def _orders(session: Session, awards: Iterable[Award]) -> dict[int, allotment.Or
     said: dict[int, tuple[str, str]] = {}
     for award_id, timestamp, statement_id in session.exec(rows.where(col(EvidenceRow.standing).is_(True))):
         if award_id is not None:
-            mine = (timestamp.isoformat() if timestamp else "~", statement_id)
+            mine = (place_in_time(timestamp), statement_id)
             said[award_id] = min(mine, said.get(award_id, mine))
     return {number: (day, *said.get(number, ("~", "")), number) for number, day in dates.items()}
 

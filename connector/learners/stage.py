@@ -13,12 +13,13 @@ from sqlmodel import Session, col, or_, select
 from connector.config import Config
 from connector.learners import award as awards
 from connector.learners import corrections, decisions, directory, evidence, open_dates, people, rems, series, standing
-from connector.learners.eligibility import NOT_ELIGIBLE, OTHER_PERSON, gate
+from connector.learners.eligibility import OTHER_PERSON, gate
 from connector.records import Actor, ActorKey, Completion, Counts, Learner, Problem
 from connector.store import poison, wishes
 from connector.store.leases import alone
 from connector.store.moves import move
 from connector.store.people import as_learner
+from connector.store.reasons import NOT_ELIGIBLE, VOIDED
 from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow
@@ -361,7 +362,7 @@ def _follow(store: Store, config: Config, counts: Counts) -> None:
             with poison.contained(session, "learners", None, now=opening.now):
                 counts["voided"] += standing.follow(session, opening, award)
                 counts["shared"] += series.settle(session, opening, [award.learner_id])
-                _mark(session, fallen_now, standing.VOIDED)
+                _mark(session, fallen_now, VOIDED)
                 continue
             _mark(session, fallen_now, poison.CODE)
 

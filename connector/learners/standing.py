@@ -17,20 +17,20 @@ from connector.learners.award import Opening, add_credit, credits_of, earned, fa
 from connector.logs import log
 from connector.records import Actor, Completion, CreditOffer, RemsAnswers
 from connector.store import attention
-from connector.store.moves import allowed, move, note
+from connector.store.elsewhere import CODE as ELSEWHERE
+from connector.store.moves import allowed, may_be_at_pars, move, note, unwant
+from connector.store.reasons import SAME_AWARD, VOIDED
 from connector.store.states import LIVE, State
 from connector.store.succession import follow_up, let_go, waits_for
 from connector.store.tables import Award, Credit, Event, EvidenceRow, StatementRow
+from connector.store.views import place_in_time
 
 UNSENT = (State.HELD, State.READY)
-VOIDED = gathering.VOIDED
 CORRECTED = "mapping.corrected"
-SAME_AWARD = "award.same"
 AGAIN = "award.earned_again"
 PARTED = "award.parted"
 DOUBLED = "credit.doubled"
 TERMS = "award.earlier"
-ELSEWHERE = "pars.reported_elsewhere"
 WITHDRAWAL = (State.WITHDRAWING, State.WITHDRAWAL_IN_DOUBT, State.WITHDRAWAL_REFUSED)
 FALLEN = (VOIDED, CORRECTED, *attention.UNEARNED)
 _PLACE_TAKEN = LIVE | {State.REFUSED, State.UNMATCHED, State.REJECTED}
@@ -161,8 +161,7 @@ def grounds_of(session: Session, awards: Iterable[Award]) -> list[Ground]:
 def _ground(row: EvidenceRow, statement: StatementRow, telling: gathering.Telling, heard: gathering.Heard) -> Ground:
     completion, timestamp = telling.completion, statement.timestamp
     why_not = gathering.why_not(telling, heard) if row.standing else VOIDED
-    moment = timestamp.isoformat() if timestamp else "~"
-    order = (completion.day, moment, completion.rule, statement.statement_id)
+    order = (completion.day, place_in_time(timestamp), completion.rule, statement.statement_id)
     return Ground(completion, not why_not, order, why_not)
 
 
@@ -206,26 +205,20 @@ def _fall(session: Session, opening: Opening, credit: Credit, code: str) -> bool
         hint = "PARS may hold it, and nothing earns it any more: a person withdraws it, or leaves it"
         return attention.call(session, credit, code, now=opening.now, hint=hint, by="learners")
     _off_the_desk(session, opening, credit)
-    credit.wanted, credit.why_absent, credit.next_at = "absent", code, None
-    note(session, credit, "no longer wanted", now=opening.now, code=code, by="learners")
-    session.add(credit)
+    unwant(session, credit, code, now=opening.now, by="learners")
     return True
 
 
 def _is_held(session: Session, credit: Credit) -> bool:
     """May PARS hold it: as itself, in a sum, or as what this one is to replace?"""
-    if _may_have(credit):
+    if may_be_at_pars(credit):
         return True
     if credit.state != State.CLOSED or credit.summed_into is None:
-        return any(map(_may_have, waits_for(session, credit)))
+        return any(map(may_be_at_pars, waits_for(session, credit)))
     carrier = session.get_one(Credit, credit.summed_into)
-    told = {summed(old.id) for old in waits_for(session, carrier) if _may_have(old)}
+    told = {summed(old.id) for old in waits_for(session, carrier) if may_be_at_pars(old)}
     was_in = select(Event.id).where(Event.subject == "credit", Event.subject_id == str(credit.id))
-    return _may_have(carrier) or session.exec(was_in.where(col(Event.what).in_(told)).limit(1)).first() is not None
-
-
-def _may_have(credit: Credit) -> bool:
-    return credit.at_pars != "no" or credit.state in LIVE
+    return may_be_at_pars(carrier) or session.exec(was_in.where(col(Event.what).in_(told)).limit(1)).first() is not None
 
 
 def summed(carrier: int | None) -> str:

@@ -9,9 +9,10 @@ from sqlmodel import Session, col, or_, select
 from connector.logs import log
 from connector.records import Actor
 from connector.store.moves import note
+from connector.store.reasons import MISSING, UNDONE
 from connector.store.tables import Credit, Event
 
-UNEARNED = ("statement.undone", "evidence.missing")
+UNEARNED = (UNDONE, MISSING)
 """Nothing earns these credits any more, though nobody voided anything: what PARS may hold stays until a person has
 looked, and what it does not hold must not be sent."""
 

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from connector.logs import log
 from connector.records import Outcome, Verdict
-from connector.store.states import MOVES, NEGATIVES, State
+from connector.store.states import LIVE, MOVES, NEGATIVES, State
 from connector.store.tables import Credit, Event
 
 UNKNOWN_STATUS = "pars.unknown_status"
@@ -37,6 +37,11 @@ def allowed(credit: Credit, target: State) -> bool:
     return True
 
 
+def may_be_at_pars(credit: Credit) -> bool:
+    """PARS holds it, or may hold it. What it refused, or never got, it does not."""
+    return credit.at_pars != "no" or credit.state in LIVE
+
+
 def move(
     session: Session, credit: Credit, target: State, *, now: datetime, code: str = "", by: str = "pipeline"
 ) -> None:
@@ -61,6 +66,15 @@ def _still_there(session: Session, credit: Credit) -> None:
     session.refresh(credit, ["state"], with_for_update=True)
     if credit.state != seen:
         raise IllegalMove(f"{seen} became {credit.state} meanwhile (credit {credit.id})")
+
+
+def unwant(session: Session, credit: Credit, code: str, *, now: datetime, by: str) -> None:
+    """PARS should not hold it any more: submission closes it if it was never sent, else withdraws it."""
+    if credit.wanted == "absent":
+        return
+    credit.wanted, credit.why_absent, credit.next_at = "absent", code, None
+    note(session, credit, "no longer wanted", now=now, code=code, by=by)
+    session.add(credit)
 
 
 def note(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from connector.pars.exchange import LearnerQuery
 from connector.records import (
@@ -33,6 +33,11 @@ def as_statement(row: StatementRow) -> Statement:
         registration=row.registration,
         raw=row.raw or b"",
     )
+
+
+def place_in_time(timestamp: datetime | None) -> str:
+    """What sorts statements by the time that they tell, those that tell none last."""
+    return timestamp.isoformat() if timestamp else "~"
 
 
 def as_record_credit(credit: Credit) -> RecordCredit:

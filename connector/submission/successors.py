@@ -16,14 +16,12 @@ from connector.records import Actor, Problem
 from connector.store import attention, releases
 from connector.store.moves import note
 from connector.store.people import newest_consent, no_consent
+from connector.store.reasons import MAXIMUM, NOT_ELIGIBLE, ROOM_FIRST, SAME_AWARD, VOIDED, WITHDRAWAL_FIRST
 from connector.store.states import PARKED, State
 from connector.store.succession import PREDECESSOR, REPLACEMENT_HELD, heirs_of
 from connector.store.tables import Award, Credit, Event, LearnerRow
 
 LATE = "credit.correction_late"
-SAME_AWARD = "award.same"
-WITHDRAWAL_FIRST, ROOM_FIRST = "credit.withdrawal_first", "credit.room_first"
-MAXIMUM, NOT_ELIGIBLE, VOIDED = "credit.maximum", "learner.not_eligible", "statement.voided"
 LATE_AFTER = timedelta(days=1)
 _THERE = (State.PENDING, State.CONFIRMED)
 _TOLD = (State.CLOSED, State.REFUSED, State.REJECTED, State.UNMATCHED, State.WITHDRAWAL_REFUSED)

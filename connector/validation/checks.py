@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from connector.pars import identifiers, vocabulary
 from connector.records import Actor, Frozen, Identifier, Learner, Problem, RecordCredit, RemsAnswers
+from connector.store.reasons import WITHDRAWAL_FIRST
 
 
 class Sibling(Frozen):
@@ -161,7 +162,7 @@ def _one_per_date(case: Case, board: vocabulary.Board) -> list[Problem]:
     message = f"{board.code} takes one credit per activity and completion date, and there is one already"
     if all(one.leaves for one in same):
         hint = "the other one is being withdrawn; this one goes out after that"
-        return [_on_date("credit.withdrawal_first", message, hint, Actor.NOBODY)]
+        return [_on_date(WITHDRAWAL_FIRST, message, hint, Actor.NOBODY)]
     hint = "withdraw the first and report the sum (`pars-connector unmatched fix`), or leave this one (`close`)"
     return [_on_date("credit.one_per_date", message, hint, Actor.COORDINATOR)]
 

@@ -13,11 +13,10 @@ from sqlmodel import Session, col, or_, select
 
 from connector.records import Actor, Problem
 from connector.store import elsewhere
+from connector.store.reasons import ROOM_FIRST
 from connector.store.states import LIVE, State
 from connector.store.succession import waits_for
 from connector.store.tables import ActivityRow, Award, Credit
-
-CODE = "credit.room_first"
 
 
 def check(session: Session, credit: Credit, award: Award, activity: ActivityRow | None) -> list[Problem]:
@@ -33,7 +32,7 @@ def check(session: Session, credit: Credit, award: Award, activity: ActivityRow 
     if _total([*(row for row in others if row.id not in replaced), credit]) <= activity.credits:
         return []
     message = "a credit that is to be withdrawn still takes its room within the activity's maximum"
-    return [Problem(code=CODE, field="amount", message=message, who=Actor.NOBODY)]
+    return [Problem(code=ROOM_FIRST, field="amount", message=message, who=Actor.NOBODY)]
 
 
 def _others(session: Session, credit: Credit, award: Award) -> list[Credit]:

@@ -15,8 +15,10 @@ from sqlmodel import Session, col, select
 
 from connector.mapping.versions.differences import Difference, Kind
 from connector.records import Completion, CreditOffer, Evidence, Need
-from connector.store.states import LIVE, State
+from connector.store.moves import may_be_at_pars
+from connector.store.states import State
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerKey, StatementRow
+from connector.store.views import place_in_time
 
 CHUNK = 500
 
@@ -39,7 +41,8 @@ class Told:
     award: int | None
     statement: int
     statement_id: str
-    at: datetime | None
+    timestamp: datetime | None
+    at: datetime | None  # the same, or when it was stored
     actor_key: str
     rule: str
     was: Completion | None
@@ -58,6 +61,7 @@ class Told:
             award=(row.award_id or row.left_award) if row else None,
             statement=statement.id,
             statement_id=statement.statement_id,
+            timestamp=statement.timestamp,
             at=moment_of(statement),
             actor_key=one.actor_key,
             rule=one.rule,
@@ -233,7 +237,7 @@ def _may_move(world: World, effects: Effects, told: Told) -> bool:
     family = world.families[_family(world.awards[told.award])]
     rows = [credit for award in family for credit in world.credits.get(award.id, [])]
     effects.concerned |= {credit.id: credit for credit in rows}
-    return any(credit.wanted == "present" and _is_sent(credit) for credit in rows)
+    return any(credit.wanted == "present" and may_be_at_pars(credit) for credit in rows)
 
 
 def _pair(effects: Effects) -> None:
@@ -310,7 +314,7 @@ def _follow(
     for credit in rows:
         if credit.wanted == "present" and credit.certification not in offers and leaving:
             by = _whose(leaving, credit.certification) or leaving[0]
-            if _is_sent(credit):
+            if may_be_at_pars(credit):
                 effects.lost.append(Turn(family[0], credit.certification, _things(leaving), by))
             elif credit.state != State.CLOSED:
                 effects.by[by].append("closed")
@@ -343,11 +347,11 @@ def _standing(session: Session, awards: Collection[int]) -> Mapping[int, Sequenc
 
 def _ground(told: Told) -> Ground:
     assert told.becomes is not None  # noqa: S101 - only what becomes a completion joins
-    return Ground(told.becomes, _order(told.becomes, told.at, told.statement_id), told)
+    return Ground(told.becomes, _order(told.becomes, told.timestamp, told.statement_id), told)
 
 
-def _order(completion: Completion, at: datetime | None, statement_id: str) -> tuple[object, ...]:
-    return (completion.day, at.isoformat() if at else "~", completion.rule, statement_id)
+def _order(completion: Completion, timestamp: datetime | None, statement_id: str) -> tuple[object, ...]:
+    return (completion.day, place_in_time(timestamp), completion.rule, statement_id)
 
 
 def _offers(grounds: Iterable[Ground]) -> dict[str, tuple[CreditOffer, Told | None]]:
@@ -371,11 +375,6 @@ def _changed(credit: Credit, award: Award | None, offer: CreditOffer, day: date 
     reported = credit.reported_on or (award.completed_on if award else None)
     if amounts == (offer.amount, offer.board_total) and reported == day:
         return ""
-    if _is_sent(credit):
+    if may_be_at_pars(credit):
         return "" if in_place else "reported_again"
     return "" if credit.state == State.CLOSED else "changed_unsent"
-
-
-def _is_sent(credit: Credit) -> bool:
-    """PARS holds it, or may; what it refused is not withdrawn."""
-    return credit.at_pars != "no" or credit.state in LIVE

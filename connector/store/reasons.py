@@ -1,0 +1,15 @@
+"""Why a credit fell, waits or closed, where more than one room must know the word: the codes, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VOIDED: Final = "statement.voided"
+UNDONE: Final = "statement.undone"
+MISSING: Final = "evidence.missing"
+SAME_AWARD: Final = "award.same"
+NOT_ELIGIBLE: Final = "learner.not_eligible"
+MAXIMUM: Final = "credit.maximum"
+SUMMED: Final = "credit.summed_into"
+WITHDRAWAL_FIRST: Final = "credit.withdrawal_first"
+ROOM_FIRST: Final = "credit.room_first"
