@@ -54,5 +54,5 @@ clean: ## everything that make and the tests have made
 	@touch $@
 
 .venv/dev: .venv/run
-	@$(BIN)/pip install --constraint constraints.txt --editable '.[postgres,dev]'
+	@$(BIN)/pip install --constraint constraints.txt --editable '.[postgres,notify,dev]'
 	@touch $@

@@ -42,7 +42,7 @@ class Daemon:
         self._busy = 0
         self._quiet = threading.Condition()
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(len(config.polled) + 5)},
+            executors={"default": ThreadPoolExecutor(len(config.polled) + 6)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             timezone=UTC,
         )
@@ -59,6 +59,7 @@ class Daemon:
         self._every(schedule.digest, "digest", self._stages(*DIGEST))
         self._every(schedule.submission, "submission", self._stages("submission"))
         self._every(schedule.reconciliation, "reconciliation", self._stages("reconciliation"))
+        self._every(schedule.desk, "desk", self._stages("desk"))
         self.health.start()
         self._scheduler.start()
 

@@ -11,6 +11,7 @@ from connector import activities
 from connector.collection import stage as collection
 from connector.collection.reading import SoFar
 from connector.config import Config, SourceConfig
+from connector.desk import stage as desk
 from connector.errors import ConnectorError
 from connector.learners import stage as learners
 from connector.logs import log
@@ -36,6 +37,7 @@ STAGES: dict[str, Stage] = {
     "validation": validation.run,
     "submission": submission.run,
     "reconciliation": reconciliation.run,
+    "desk": desk.run,
 }
 """A record's path, top to bottom."""
 

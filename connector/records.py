@@ -189,11 +189,19 @@ class Learner(Frozen):
     origins: dict[str, str] = Field(default_factory=dict)
 
 
+class Dispute(Frozen):
+    """Two sources say different things about who one learner is; the values stay with the sources."""
+
+    field: str
+    origins: tuple[str, str]
+
+
 class Found(Frozen):
     """What a learner source answers for one actor key: the learner and every key the source knows for him."""
 
     learner: Learner
     keys: tuple[ActorKey, ...]
+    disputes: tuple[Dispute, ...] = ()
 
 
 class Identifier(Frozen):

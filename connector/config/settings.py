@@ -1,4 +1,4 @@
-"""The other sections of config.yaml: learners, patience, store, schedule, web, log."""
+"""The other sections of config.yaml: patience, store, schedule, web, log."""
 
 from __future__ import annotations
 
@@ -10,35 +10,6 @@ from pydantic import Field
 
 from connector.config.values import Duration, is_loopback
 from connector.records import Frozen
-
-
-class CsvSource(Frozen):
-    """A sheet of learners, one row a person (docs/reference/learners.md names its columns)."""
-
-    csv: Path
-
-
-LearnerField = Literal[
-    "given_name", "family_name", "birth_day", "npi", "state", "licence", "board", "board_id", "profession", "consent"
-]
-
-
-class StatementSource(Frozen):
-    """Identity that the statement itself carries: learner field -> JMESPath."""
-
-    statement: dict[LearnerField, str]
-
-
-LearnerSource = CsvSource | StatementSource
-
-
-class LearnersConfig(Frozen):
-    """Where identities come from, asked in order, and who is eligible."""
-
-    sources: tuple[LearnerSource, ...] = ()
-    refresh: Duration = timedelta(hours=1)
-    cme_professions: tuple[str, ...] = ("MD", "DO")
-    moc_professions: tuple[str, ...] = ("MD", "DO")
 
 
 class ParsConfig(Frozen):
@@ -82,6 +53,7 @@ class ScheduleConfig(Frozen):
     digest: Duration = timedelta(seconds=5)  # mapping, learners, validation
     submission: Duration = timedelta(seconds=5)
     reconciliation: Duration = timedelta(seconds=30)
+    desk: Duration = timedelta(seconds=30)
 
 
 class Tls(Frozen):

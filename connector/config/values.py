@@ -60,6 +60,17 @@ def web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def web_template(value: str) -> str:
+    """An address that may hold `{email}` or `{account}`, also behind a `?`."""
+    bare = value.replace("{email}", "email").replace("{account}", "account")
+    if "{" in bare or "}" in bare:
+        raise ValueError("only {email} or {account} can stand in braces here")
+    if "{email}" in value and "{account}" in value:
+        raise ValueError("one of {email} and {account}: a learner is asked for by one of them")
+    web_address(bare.partition("?")[0])
+    return value
+
+
 def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

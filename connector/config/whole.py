@@ -10,9 +10,10 @@ from pydantic import AfterValidator, Discriminator, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from connector import yamlfile
+from connector.config.desk import DeskConfig
+from connector.config.learners import LearnersConfig, MoodleSource
 from connector.config.providers import ProviderConfig
 from connector.config.settings import (
-    LearnersConfig,
     LogConfig,
     ParsConfig,
     RecordConfig,
@@ -47,6 +48,7 @@ class Config(Frozen):
     pars: ParsConfig = ParsConfig()
     record: RecordConfig = RecordConfig()
     validation: ValidationConfig = ValidationConfig()
+    desk: DeskConfig = DeskConfig()
     wire: Wire = Wire()
     store: StoreConfig = StoreConfig()
     schedule: ScheduleConfig = ScheduleConfig()
@@ -76,6 +78,25 @@ class Config(Frozen):
                 "with an inlet, an address that is not loopback needs `web.tls` or `web.behind_proxy: true`",
                 {"at": ("web", "host"), "hint": "docs/howto/inlet.md shows both ways"},
             )
+        return self
+
+    @model_validator(mode="after")
+    def _named_sources_are_there(self) -> Config:
+        moodles = {source.name for source in self.sources if source.moodle}
+        for at, learner_source in enumerate(self.learners.sources):
+            if isinstance(learner_source, MoodleSource) and learner_source.moodle.source not in moodles:
+                raise PydanticCustomError(
+                    "config.invalid",
+                    "names no entry of `sources` that has a `moodle`",
+                    {"at": ("learners", "sources", at, "moodle", "source"), "hint": "docs/howto/moodle.md shows both"},
+                )
+        for at, name in enumerate(self.desk.write_back.sources if self.desk.write_back else ()):
+            if name not in {source.name for source in self.polled}:
+                raise PydanticCustomError(
+                    "config.invalid",
+                    "names no entry of `sources` that is an LRS",
+                    {"at": ("desk", "write_back", "sources", at), "hint": "an inlet has nothing to be written to"},
+                )
         return self
 
     @property

@@ -36,7 +36,7 @@ sources:
     every: 2s
 mappings: mappings
 learners:
-  sources: [{{csv: learners.csv}}]
+  sources: [{{sheet: learners.csv}}]
   refresh: 2s
 pars: {{settle: 2s, ask_every: 1s, retry_first: 1s, probe: 2s}}
 record: {{wait: 0s, rems_delay: 0s}}

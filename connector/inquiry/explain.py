@@ -14,9 +14,10 @@ import orjson
 from sqlmodel import Session, col, select
 
 from connector.config import Config
+from connector.desk.cases import stored_problems
 from connector.errors import MappingError
 from connector.inquiry import judged, succeeded, uncaught, waiting
-from connector.inquiry.listing import counted, find_learner, is_number, stored_problems
+from connector.inquiry.listing import counted, find_learner, is_number
 from connector.inquiry.story import Line, because, moment
 from connector.mapping.cases.run import as_statement as as_statement_of
 from connector.mapping.evaluate import evaluate

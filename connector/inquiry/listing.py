@@ -6,18 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement
-from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
+from connector.desk import cases
 from connector.records import Actor, Frozen, Problem
-from connector.store.reasons import SUMMED
 from connector.store.session import Store
-from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerKey, LearnerRow
-
-IDENTITY, ONE_PER_DATE = "learner.", "credit.one_per_date"
-_OVER = (State.WITHDRAWN, State.CLOSED)
 
 
 class Row(Frozen):
@@ -69,28 +63,9 @@ def records(store: Store, wanted: Filter) -> list[Row]:
 
 
 def unmatched(store: Store) -> list[Row]:
-    """Every credit that waits for a person: PARS found no such learner, what is known of him does not suffice, the
-    board has one of this date already, or something has to be decided about what was sent."""
-    reason = col(Credit.reason)
-    waiting = (col(Credit.state) == State.HELD) & or_(reason.startswith(IDENTITY), reason == ONE_PER_DATE)
-    mend = or_(col(Credit.state) == State.UNMATCHED, waiting) & (col(Credit.wanted) == "present")
-    carried = (col(Credit.state) == State.CLOSED) & (reason == SUMMED)  # and undone: the sum that carries it says so
-    decide = (col(Credit.attention) != "") & or_(col(Credit.state).not_in(_OVER), carried)
-    decide |= (col(Credit.state) == State.WITHDRAWAL_REFUSED) | _stuck()
-    query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(or_(mend, decide))
+    """Every case of the desk, the oldest first."""
     with store.reading() as session:
-        found = session.exec(query.order_by(col(Credit.state_since), col(Credit.id))).all()
-    return [_row(credit, award) for credit, award in found]
-
-
-def _stuck() -> ColumnElement[bool]:
-    """It is to replace one that PARS refused to delete."""
-    old = aliased(Credit)
-    kept = old.state == State.WITHDRAWAL_REFUSED
-    refused = select(old.id).where(
-        old.id == Credit.supersedes, or_(kept, (old.state == State.CLOSED) & (old.at_pars != "no"))
-    )
-    return (col(Credit.state) == State.HELD) & (col(Credit.wanted) == "present") & refused.exists()
+        return [_row(credit, award) for credit, award in cases.waiting(session)]
 
 
 def who_acts(problems: Sequence[Problem]) -> str:
@@ -140,34 +115,5 @@ def _row(credit: Credit, award: Award) -> Row:
         attention=credit.attention,
         pars_status=credit.pars_status,
         since=credit.state_since.isoformat(timespec="seconds") if credit.state_since else "",
-        problems=_problems(credit),
+        problems=cases.problems(credit),
     )
-
-
-def _problems(credit: Credit) -> tuple[Problem, ...]:
-    if not credit.attention or (credit.state in _OVER and credit.reason != SUMMED):
-        return _own_problems(credit)
-    hint = "look at its story; once it is decided, `pars-connector unmatched close` takes it off the list"
-    called = Problem(code=credit.attention, message="a person must look at it", hint=hint)
-    return (called, *_own_problems(credit))
-
-
-def _own_problems(credit: Credit) -> tuple[Problem, ...]:
-    if credit.state == State.UNMATCHED:
-        message = (
-            "PARS found no such learner" if credit.reason == "pars.no_match" else "PARS found several such learners"
-        )
-        hint = "compare names, birth day and numbers with the learner's own words; correct them in the learner source"
-        return (Problem(code=credit.reason, field="identity", message=message, hint=hint),)
-    if credit.state == State.WITHDRAWAL_REFUSED:
-        message, hint = "PARS refused to delete it", "ask ACCME to delete it; what is to replace it waits for that"
-        return (Problem(code=credit.reason, message=message, hint=hint, who=Actor.OPERATOR),)
-    if credit.state in (State.REFUSED, State.REJECTED):
-        return (Problem(code=credit.reason, message="PARS or the board said no", hint="see what PARS says of it"),)
-    return stored_problems(credit)
-
-
-def stored_problems(credit: Credit) -> tuple[Problem, ...]:
-    """What the gates said; of a credit that is over only what ended it, for nobody acts on the rest any more."""
-    found = (Problem.model_validate(row) for row in credit.problems)
-    return tuple(one for one in found if credit.state not in _OVER or one.code == credit.reason)

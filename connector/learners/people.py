@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
-from connector.learners.directory import Answers, gives_away, is_same, is_someone_else
+from connector.learners.directory import Answers
+from connector.learners.merging import gives_away, is_same, is_someone_else
 from connector.records import ActorKey, BirthDay, Consent, Found, Learner, LicenceNumber, PersonName
+from connector.store import fixes
 from connector.store.people import as_learner, newest_consent
 from connector.store.signs import sign
 from connector.store.tables import Award, ConsentRow, EvidenceRow, LearnerFix, LearnerKey, LearnerRow
@@ -52,7 +55,7 @@ def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -
     mine = [row for row in rows if row.id not in mistaken and not _is_given_away(row, found)]
     row = mine[0] if mine else (_former(session, rows, keys, found) or _new(session))
     for other in mine[1:]:
-        _merge(session, other, into=row)
+        _merge(session, other, row, now)
     moved = [link for link in links.values() if link.learner_id != row.id]
     left = frozenset(link.learner_id for link in moved)
     parted: set[int] = set()
@@ -173,14 +176,15 @@ def _new(session: Session) -> LearnerRow:
     return row
 
 
-def _merge(session: Session, row: LearnerRow, into: LearnerRow) -> None:
+def _merge(session: Session, row: LearnerRow, into: LearnerRow, now: datetime) -> None:
     """The directory says two actors are one person: all that was his moves, the awards keep their anchors."""
-    fixed = {fix.field for fix in session.exec(select(LearnerFix).where(LearnerFix.learner_id == into.id))}
+    fixed = fixes.standing(session, [into.id])[into.id]
     for table in (LearnerKey, Award, ConsentRow, LearnerFix):
         for one in session.exec(select(table).where(col(table.learner_id) == row.id)).all():
-            if not (isinstance(one, LearnerFix) and one.field in fixed):
-                one.learner_id = into.id
-                session.add(one)
+            if isinstance(one, LearnerFix) and one.ended_at is None and one.field in fixed:
+                one.ended_at = now
+            one.learner_id = into.id
+            session.add(one)
     row.merged_into = into.id
     session.add(row)
     session.flush()
@@ -190,14 +194,23 @@ def _update(session: Session, row: LearnerRow, found: Found | None, now: datetim
     row.fetched_at = now
     row.found = row.found or found is not None
     if found is not None:
-        for name, value in _columns(found.learner).items():
+        columns = _columns(found.learner)
+        row.ids_since = _since(row, columns["ids"], now)
+        for name, value in columns.items():
             if getattr(row, name) != value:
                 setattr(row, name, value)
+        fixes.end_outdated(session, row, now)
         _keep_consent(session, row, found.learner.consent, now)
     session.add(row)
 
 
-def _columns(learner: Learner) -> dict[str, object]:
+def _since(row: LearnerRow, ids: dict[str, str], now: datetime) -> dict[str, str]:
+    """When each number was first seen: one that changes is new."""
+    kept = {domain: at for domain, at in (row.ids_since or {}).items() if row.ids.get(domain) == ids.get(domain)}
+    return {domain: kept.get(domain, now.isoformat()) for domain in ids}
+
+
+def _columns(learner: Learner) -> dict[str, Any]:
     """A learner as column values; this is the one place where personal values are written."""
     return {
         "given_name": learner.given_name.get_secret_value() if learner.given_name else None,

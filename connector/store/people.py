@@ -5,21 +5,22 @@ from __future__ import annotations
 from sqlmodel import Session, col, select
 
 from connector.records import Actor, BirthDay, Consent, Learner, LicenceNumber, PersonName, Problem
-from connector.store.tables import ConsentRow, LearnerFix, LearnerRow
+from connector.store import fixes
+from connector.store.tables import ConsentRow, LearnerRow
 
 
 def as_learner(session: Session, row: LearnerRow) -> Learner:
     """The strict value of a row: a person's fixes win over the sources, the newest consent counts."""
-    fixes = {fix.field: fix.value for fix in session.exec(select(LearnerFix).where(LearnerFix.learner_id == row.id))}
-    names = {name: fixes.get(name, getattr(row, name)) for name in ("given_name", "family_name", "birth_day")}
+    fixed = fixes.standing(session, [row.id])[row.id]
+    names = {name: fixed.get(name, getattr(row, name)) for name in ("given_name", "family_name", "birth_day")}
     given, family, birth = names["given_name"], names["family_name"], names["birth_day"]
-    ids = {**row.ids, **{name.removeprefix("ids."): value for name, value in fixes.items() if name.startswith("ids.")}}
+    ids = row.ids | fixes.fixed_ids(fixed)
     return Learner(
         given_name=PersonName(given) if given else None,
         family_name=PersonName(family) if family else None,
         birth_day=BirthDay(birth) if birth else None,
         ids={domain: LicenceNumber(value) for domain, value in ids.items()},
-        profession=fixes.get("profession", row.profession),
+        profession=fixed.get("profession", row.profession),
         consent=newest_consent(session, row),
         rems=row.rems,
         origins=row.origins,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
 from sqlmodel import Session, col, select
 
 from connector.pars.identity import Person, signs
-from connector.store.tables import LearnerFix, LearnerRow, LearnerSign
+from connector.store import fixes
+from connector.store.tables import LearnerRow, LearnerSign
 
 _MOST_NAMED = 500  # parameters of one question
 
@@ -31,11 +31,9 @@ def people(session: Session, learners: Collection[int]) -> dict[int, Person]:
     numbers = sorted(learners)
     for start in range(0, len(numbers), _MOST_NAMED):
         some = numbers[start : start + _MOST_NAMED]
-        fixes: dict[int, dict[str, str]] = defaultdict(dict)
-        for fix in session.exec(select(LearnerFix).where(col(LearnerFix.learner_id).in_(some))):
-            fixes[fix.learner_id][fix.field] = fix.value
+        fixed = fixes.standing(session, some)
         for row in session.exec(select(LearnerRow).where(col(LearnerRow.id).in_(some))):
-            known[row.id] = _person(row, fixes[row.id])
+            known[row.id] = _person(row, fixed[row.id])
     return known
 
 
@@ -44,9 +42,8 @@ def of_signs(session: Session, some: Collection[str]) -> set[int]:
     return set(session.exec(select(LearnerSign.learner_id).where(col(LearnerSign.sign).in_(sorted(some)))))
 
 
-def _person(row: LearnerRow, fixes: dict[str, str]) -> Person:
-    fixed_ids = {name.removeprefix("ids."): value for name, value in fixes.items() if name.startswith("ids.")}
+def _person(row: LearnerRow, fixed: dict[str, str]) -> Person:
     names: dict[str, Any] = {
-        name: fixes.get(name, getattr(row, name)) or "" for name in ("given_name", "family_name", "birth_day")
+        name: fixed.get(name, getattr(row, name)) or "" for name in ("given_name", "family_name", "birth_day")
     }
-    return Person(**names, ids=row.ids | fixed_ids)
+    return Person(**names, ids=row.ids | fixes.fixed_ids(fixed))

@@ -13,6 +13,13 @@ from connector.store.tables import Wish
 PLAN = "plan"
 """What mapping carries out in several transactions; its `begun` says that the first was written."""
 
+FIX, RETRY = "desk.fix", "desk.retry"
+"""Carried out by the learners room. FIX: {learner, fields: {field: value}}, as `fixes.put` has them, or `consent`:
+`yes` or `no`. RETRY: {credit}."""
+
+LINK, UNLINK = "desk.link", "desk.unlink"
+"""Carried out by the learners room. LINK: {actor, learner}. UNLINK: {actor}."""
+
 
 def wish(session: Session, kind: str, args: dict[str, Any], *, by: str, now: datetime) -> Wish:
     """Ask for it; the row's `result` will say what came of it."""
@@ -36,5 +43,8 @@ def is_half_applied(session: Session) -> bool:
 
 
 def answer(session: Session, row: Wish, result: str, *, now: datetime) -> None:
+    """What came of it; the values of a correction stand with the learner, and are not kept here as well."""
     row.done_at, row.result = now, result
+    if isinstance(row.args.get("fields"), dict):
+        row.args = row.args | {"fields": dict.fromkeys(row.args["fields"], "")}
     session.add(row)

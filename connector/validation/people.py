@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 from sqlmodel import Session, col, select
 
 from connector.records import Identifier, Problem
+from connector.store import fixes
 from connector.store.states import LIVE, State
-from connector.store.tables import Award, Credit, LearnerFix, LearnerRow
+from connector.store.tables import Award, Credit, LearnerRow
 
 Thing = tuple[str, ...]
 Reported = dict[Thing, set[int]]
@@ -55,6 +56,5 @@ def _values(session: Session, credits_: Iterable[Credit]) -> set[str]:
     awards = [credit.award_id for credit in credits_]
     learners = select(Award.learner_id).where(col(Award.id).in_(awards))
     ids = session.exec(select(LearnerRow.ids).where(col(LearnerRow.id).in_(learners))).all()
-    fixes = select(LearnerFix.value).where(col(LearnerFix.learner_id).in_(learners))
-    fixed = session.exec(fixes.where(col(LearnerFix.field).startswith("ids."))).all()
-    return {value for one in ids for value in one.values()} | set(fixed)
+    fixed = fixes.standing(session, session.exec(learners.distinct()).all())
+    return {value for one in [*ids, *map(fixes.fixed_ids, fixed.values())] for value in one.values()}

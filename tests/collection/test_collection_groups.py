@@ -177,7 +177,7 @@ def test_a_group_voided_before_it_came_gives_nobody_anything(place: Middle) -> N
 
 def test_what_a_groups_statement_says_of_the_group_is_said_of_no_member(tmp_path: Path) -> None:
     paths = {"npi": "context.npi", "given_name": "actor.name"}
-    place = laid_out(tmp_path, learners={"sources": [{"csv": tmp_path / "learners.csv"}, {"statement": paths}]})
+    place = laid_out(tmp_path, learners={"sources": [{"sheet": tmp_path / "learners.csv"}, {"statement": paths}]})
     place.sheet({**ANNA, "npi": "", "given_name": ""}, BORIS)
     post(place, statement(1, actor=group(A, B, name="Ward 7"), context={"npi": "1234567893"})).run()
     with place.credits() as rows:

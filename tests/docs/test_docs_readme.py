@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 
 from connector import activities, config, pipeline
-from connector.learners.csv_file import COLUMNS
+from connector.learners.sources.sheet import COLUMNS
 from connector.mapping import loader
 from connector.mapping.cases import run as rule_tests
 from connector.mapping.rule_files import defaults_of

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from connector import activities
 from connector.config import Config, LearnerField, Secret
-from connector.learners import csv_file
+from connector.learners.sources import sheet as sheet_source
 from connector.pars.wire import Wire
 from connector.sandbox import control, faults
 from connector.sandbox.pars import ledger
@@ -45,7 +45,7 @@ def test_every_form_of_a_secret_is_explained() -> None:
 
 
 def test_every_column_of_the_learner_sheet() -> None:
-    assert Counter(first_cells(section(read("learners.md"), "## The sheet"))) == Counter(csv_file.COLUMNS)
+    assert Counter(first_cells(section(read("learners.md"), "## The sheet"))) == Counter(sheet_source.COLUMNS)
 
 
 def test_every_field_that_a_statement_can_give() -> None:

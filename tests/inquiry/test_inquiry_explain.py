@@ -192,7 +192,7 @@ def test_a_learner_is_told_by_number_or_actor_key_with_origins_and_credits(place
     text = told(place, "learner:1")
     assert text == told(place, "mbox:anna@example.org")
     assert "learner 1, known to a learner source, 5 actor keys" in text
-    assert "family_name: from csv:learners.csv" in text
+    assert "family_name: from sheet:learners.csv" in text
     assert "credit 1 ccid:" in text
 
 

@@ -215,7 +215,7 @@ def configured(folder: Path, **changes: Any) -> Config:
         "providers": [provider],
         "sources": [{"name": "campus", "endpoint": "http://127.0.0.1:9/xapi", "login": login}],
         "mappings": folder / "mappings",
-        "learners": {"sources": [{"csv": folder / "learners.csv"}]},
+        "learners": {"sources": [{"sheet": folder / "learners.csv"}]},
         "store": {"url": f"sqlite:///{folder}/pars.db", "rems_key": folder / "rems.key"},
     }
     return Config.model_validate(whole | changes)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connector.errors import ConfigError
 from connector.learners import credit_id as ids
-from connector.learners import fields
+from connector.learners.sources import fields
 from connector.pars import identifiers
 
 DOMAIN = "example.org"

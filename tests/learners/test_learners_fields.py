@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from connector.config import LearnersConfig
 from connector.learners import rems
 from connector.learners.eligibility import gate
-from connector.learners.fields import birth_day, consent, ids, learner
+from connector.learners.sources.fields import birth_day, consent, ids, learner
 from connector.records import BirthDay, Consent, Learner, RemsAnswers
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from connector.errors import ConfigError, RetryLater
-from connector.learners import csv_file, directory
-from connector.learners.csv_file import CsvFile
-from connector.learners.fields import learner
+from connector.learners import directory, merging
+from connector.learners.sources import sheet as sheet_source
+from connector.learners.sources.fields import learner
+from connector.learners.sources.sheet import SheetFile
 from connector.records import ActorKey, Found, Learner
 from tests.learners.middle import ANNA, BORIS, SITE, Middle, statement, write_sheet
 
@@ -19,7 +20,7 @@ ACCOUNT = ActorKey(f"account:{SITE}|3")
 
 
 def fetched(path: Path, *keys: str) -> dict[ActorKey, Found]:
-    return CsvFile(path).fetch([ActorKey(key) for key in keys])
+    return SheetFile(path).fetch([ActorKey(key) for key in keys])
 
 
 def refused(path: Path) -> ConfigError:
@@ -109,8 +110,8 @@ def test_a_missing_sheet_is_said_plainly(tmp_path: Path) -> None:
 
 def test_a_sheet_is_read_again_when_it_changed_and_only_then(sheet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = []
-    plain = csv_file.read_csv
-    monkeypatch.setattr(csv_file, "read_csv", lambda *args, **named: reads.append(1) or plain(*args, **named))
+    plain = sheet_source.read_csv
+    monkeypatch.setattr(sheet_source, "read_csv", lambda *args, **named: reads.append(1) or plain(*args, **named))
     assert len(fetched(sheet, MAIL)) == len(fetched(sheet, MAIL)) == len(reads) == 1
     write_sheet(sheet, [BORIS])
     assert fetched(sheet, MAIL) == {}
@@ -118,14 +119,14 @@ def test_a_sheet_is_read_again_when_it_changed_and_only_then(sheet: Path, monkey
 
 
 def test_a_sheet_that_changes_while_it_is_read_is_read_later(sheet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = csv_file.read_csv
+    plain = sheet_source.read_csv
 
     def and_meanwhile(*args: object, **named: object) -> object:
         rows = plain(*args, **named)  # type: ignore[arg-type]
         write_sheet(sheet, [ANNA])
         return rows
 
-    monkeypatch.setattr(csv_file, "read_csv", and_meanwhile)
+    monkeypatch.setattr(sheet_source, "read_csv", and_meanwhile)
     with pytest.raises(RetryLater):
         fetched(sheet, MAIL)
 
@@ -189,7 +190,7 @@ def test_the_order_of_the_sources_counts_and_not_that_of_the_keys() -> None:
     ],
 )
 def test_when_two_answers_are_about_two_people(one: dict[str, str], other: dict[str, str], is_other: object) -> None:
-    assert directory.is_someone_else(learner(one, "a"), learner(other, "b")) is is_other
+    assert merging.is_someone_else(learner(one, "a"), learner(other, "b")) is is_other
 
 
 WHOLE = {"given_name": "Zanna", "family_name": "Quixley", "birth_day": "02-29", "npi": "1234567893"}
@@ -209,7 +210,7 @@ WHOLE = {"given_name": "Zanna", "family_name": "Quixley", "birth_day": "02-29", 
     ],
 )
 def test_when_a_source_speaks_of_somebody_else_than_before(change: dict[str, str], is_other: object) -> None:
-    assert directory.gives_away(learner(WHOLE, "a"), learner(WHOLE | change, "a")) is is_other
+    assert merging.gives_away(learner(WHOLE, "a"), learner(WHOLE | change, "a")) is is_other
 
 
 # --- the statement as a source ---

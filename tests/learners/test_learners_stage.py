@@ -16,12 +16,26 @@ from structlog.testing import capture_logs
 
 from connector import pipeline
 from connector.learners import award, directory, people, stage, standing
-from connector.learners.csv_file import CsvFile
+from connector.learners.sources.sheet import SheetFile
 from connector.mapping import stage as mapping
+from connector.store import fixes
 from connector.store.states import State
-from connector.store.tables import Award, ConsentRow, EvidenceRow, LearnerFix, LearnerRow, Run
+from connector.store.tables import Award, ConsentRow, EvidenceRow, LearnerRow, Run
 from connector.validation import stage as validation
-from tests.learners.middle import ANNA, BORIS, MOC, REMS, RULE, Middle, account, count, laid_out, statement, voiding
+from tests.learners.middle import (
+    ANNA,
+    BORIS,
+    MOC,
+    NOON,
+    REMS,
+    RULE,
+    Middle,
+    account,
+    count,
+    laid_out,
+    statement,
+    voiding,
+)
 
 HOUR = timedelta(hours=1)
 NURSE = ANNA | {"profession": "NP"}
@@ -114,7 +128,7 @@ def test_a_sheet_under_another_name_changes_nobody(place: Middle) -> None:
     place.walk(1, State.SENDING, State.UNMATCHED)
     (place.folder / "learners.csv").rename(place.folder / "other.csv")
     place.config = place.config.model_copy(
-        update={"learners": place.config.learners.model_validate({"sources": [{"csv": place.folder / "other.csv"}]})}
+        update={"learners": place.config.learners.model_validate({"sources": [{"sheet": place.folder / "other.csv"}]})}
     )
     place.run(later=HOUR)
     assert place.only().state == "unmatched"
@@ -153,7 +167,7 @@ def test_a_stranger_who_turns_out_to_be_a_nurse_is_solved_too(place: Middle) -> 
 def test_a_source_without_a_stamp_is_asked_again_once_refresh_has_passed(
     place: Middle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(CsvFile, "stamp", lambda _self: None)
+    monkeypatch.setattr(SheetFile, "stamp", lambda _self: None)
     place.sheet(ANNA | {"consent": ""}).post(statement(1)).run()
     place.sheet(ANNA).run(later=timedelta(minutes=59))
     assert place.only().state == "held"
@@ -186,7 +200,7 @@ def test_consents_and_fixes_move_with_a_merge(place: Middle) -> None:
     place.post(statement(1), statement(2, actor=account("3"))).run()
     with place.session() as session:
         session.add(ConsentRow(learner_id=2, given=True, origin="form"))
-        session.add(LearnerFix(learner_id=2, field="birth_day", value="02-29", replaced_hash="", by="me"))
+        fixes.put(session, session.get_one(LearnerRow, 2), "birth_day", "02-29", by="me", now=NOON)
     place.sheet(anna).run(later=HOUR)
     with place.session() as session:
         assert session.get_one(LearnerRow, 2).merged_into == 1

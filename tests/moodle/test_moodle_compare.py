@@ -40,7 +40,7 @@ sources:
     login: {{user: u, password: {{env: NOWHERE}}}}
     start_from: {start}
     moodle: {{site: "{site}", token: {{env: MOODLE_TOKEN}}, actor: {actor}}}
-learners: {{sources: [{{csv: learners.csv}}]}}
+learners: {{sources: [{{sheet: learners.csv}}]}}
 store: {{url: sqlite:///pars.db, rems_key: rems.key}}
 """
 

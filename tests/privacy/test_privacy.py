@@ -33,8 +33,8 @@ from tests.privacy import planted
 TRUST = ssl.create_default_context()
 CHANGES = (
     (
-        "sources: [{csv: learners.csv}]",
-        "sources: [{csv: learners.csv}, {statement: {given_name: actor.name, npi: %s}}]",
+        "sources: [{sheet: learners.csv}]",
+        "sources: [{sheet: learners.csv}, {statement: {given_name: actor.name, npi: %s}}]",
     ),
     ("{settle: 2s, ask_every: 1s,", "{settle: 0s, ask_every: 0s, timeout: 1s,"),
     ("    every: 2s", "    timeout: 1s\n    every: 2s"),

@@ -5,6 +5,7 @@ again (None: now); `lease_owner` and `lease_until` say who works on it.
 """
 
 from connector.store.tables.collected import EvidenceRow, Source, StatementRow, Voided
+from connector.store.tables.desk import LearnerMatch, Notice, Suggestion, WrittenBack
 from connector.store.tables.earned import Award, Credit, Record, Submission, SubmissionCredit
 from connector.store.tables.house import (
     ActivityRow,
@@ -36,9 +37,11 @@ __all__ = [
     "EvidenceRow",
     "LearnerFix",
     "LearnerKey",
+    "LearnerMatch",
     "LearnerRow",
     "LearnerSign",
     "MappingVersion",
+    "Notice",
     "Provider",
     "Record",
     "Release",
@@ -49,6 +52,8 @@ __all__ = [
     "StatementRow",
     "Submission",
     "SubmissionCredit",
+    "Suggestion",
     "Voided",
     "Wish",
+    "WrittenBack",
 ]

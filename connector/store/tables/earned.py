@@ -24,6 +24,7 @@ class Award(SQLModel, table=True):
     learner_id: int = Field(foreign_key="learner.id", index=True)
     per: str = ""
     anchor: str
+    actor_name: str = Field(default="", repr=False, sa_column_kwargs={"server_default": text("''")})  # in its statement
     rule: str
     rule_hash: str
     completed_on: date

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import JSON, Index, text
 from sqlmodel import Field, SQLModel
 
-from connector.store.columns import when
+from connector.store.columns import json_, when
 
 
 class LearnerRow(SQLModel, table=True):
@@ -24,6 +25,8 @@ class LearnerRow(SQLModel, table=True):
     rems: dict[str, str] = Field(default_factory=dict, sa_type=JSON, repr=False)
     origins: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
     merged_into: int | None = Field(default=None, foreign_key="learner.id")
+    disputes: list[dict[str, Any]] | None = json_()  # records.Dispute: what the sources do not agree on
+    ids_since: dict[str, str] | None = json_()  # domain -> when the id that stands there now was first seen
     found: bool = False  # some source knows this person
     fetched_at: datetime | None = when()
 
@@ -57,17 +60,18 @@ class LearnerSign(SQLModel, table=True):
 
 
 class LearnerFix(SQLModel, table=True):
-    """A correction by a person; it holds until the source's own value changes."""
+    """A correction by a person; it holds until the source's own value changes, and is kept after that."""
 
     __tablename__ = "learner_fix"
 
     id: int = Field(default=None, primary_key=True)
     learner_id: int = Field(foreign_key="learner.id", index=True)
-    field: str
+    field: str  # given_name, family_name, birth_day, profession, ids.NPI, ids.CA, ...; actor_name: this name is his too
     value: str = Field(repr=False)
     replaced_hash: str
     by: str
     at: datetime | None = when()
+    ended_at: datetime | None = when()
 
 
 class ConsentRow(SQLModel, table=True):

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from connector.config import LearnerField
 from connector.errors import ConfigError
-from connector.learners.fields import learner
+from connector.learners.sources.fields import learner
 from connector.records import ActorKey, Found
 from connector.store.session import Store
 from connector.store.tables import StatementRow

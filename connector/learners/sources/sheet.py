@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from connector.errors import ConfigError, RetryLater
-from connector.learners.fields import learner
+from connector.learners.sources.fields import learner
 from connector.lrs.actors import actor_key
 from connector.records import ActorKey, Found
 from connector.sheets import SheetRow, read_csv
@@ -41,7 +41,7 @@ COLUMNS = (
 Fingerprint = tuple[int, int, int, int] | None
 
 
-class CsvFile:
+class SheetFile:
     """`fetch` answers for every actor key that a row's email, account or username makes."""
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +84,7 @@ def _index(path: Path, rows: list[SheetRow]) -> dict[ActorKey, Found]:
     found = {}
     for row, mine in zip(rows, keys, strict=True):
         own = tuple(key for key in mine if uses[key] == 1)
-        answer = Found(learner=learner(row.cells, f"csv:{path.name}"), keys=own)
+        answer = Found(learner=learner(row.cells, f"sheet:{path.name}"), keys=own)
         found.update(dict.fromkeys(own, answer))
     return found
 

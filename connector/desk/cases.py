@@ -1,0 +1,114 @@
+"""Credits that wait for a person: which they are, and in plain words what stops each. Shows no personal value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, or_, select
+
+from connector.records import Actor, Frozen, Problem
+from connector.store.reasons import SUMMED
+from connector.store.states import State
+from connector.store.tables import ActivityRow, Award, Credit
+
+IDENTITY, ONE_PER_DATE = "learner.", "credit.one_per_date"
+_OVER = (State.WITHDRAWN, State.CLOSED)
+
+
+class Case(Frozen):
+    """One credit that waits for a person; the learner by number, because a list ends up in a mail."""
+
+    credit: int
+    learner: int
+    provider: str
+    activity: str
+    title: str
+    completed_on: date
+    certification: str
+    state: str
+    since: datetime
+    problems: tuple[Problem, ...]
+    pars_status: str = ""
+
+    @property
+    def first(self) -> Problem:
+        """What stands in lists and notices."""
+        return next((one for one in self.problems if one.holds), self.problems[0])
+
+
+def open_cases(session: Session) -> list[Case]:
+    """All of them, the oldest first."""
+    return [_case(session, credit, award) for credit, award in waiting(session)]
+
+
+def waiting(session: Session) -> Sequence[tuple[Credit, Award]]:
+    """Every credit that waits for a person: PARS found no such learner, what is known of him does not suffice, the
+    board has one of this date already, or something has to be decided about what was sent."""
+    reason = col(Credit.reason)
+    held = (col(Credit.state) == State.HELD) & or_(reason.startswith(IDENTITY), reason == ONE_PER_DATE)
+    mend = or_(col(Credit.state) == State.UNMATCHED, held) & (col(Credit.wanted) == "present")
+    carried = (col(Credit.state) == State.CLOSED) & (reason == SUMMED)  # and undone: the sum that carries it says so
+    decide = (col(Credit.attention) != "") & or_(col(Credit.state).not_in(_OVER), carried)
+    decide |= (col(Credit.state) == State.WITHDRAWAL_REFUSED) | _stuck()
+    query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(or_(mend, decide))
+    return session.exec(query.order_by(col(Credit.state_since), col(Credit.id))).all()
+
+
+def _stuck() -> ColumnElement[bool]:
+    """It is to replace one that PARS refused to delete."""
+    old = aliased(Credit)
+    kept = old.state == State.WITHDRAWAL_REFUSED
+    refused = select(old.id).where(
+        old.id == Credit.supersedes, or_(kept, (old.state == State.CLOSED) & (old.at_pars != "no"))
+    )
+    return (col(Credit.state) == State.HELD) & (col(Credit.wanted) == "present") & refused.exists()
+
+
+def _case(session: Session, credit: Credit, award: Award) -> Case:
+    activity = session.get(ActivityRow, (award.provider_id, award.activity_id))
+    return Case(
+        credit=credit.id,
+        learner=award.learner_id,
+        provider=award.provider_id,
+        activity=award.activity_id,
+        title=activity.title if activity else "",
+        completed_on=award.completed_on,
+        certification=credit.certification,
+        state=credit.state,
+        since=credit.state_since,
+        problems=problems(credit),
+        pars_status=credit.pars_status,
+    )
+
+
+def problems(credit: Credit) -> tuple[Problem, ...]:
+    """What stops this credit, the first thing first."""
+    if not credit.attention or (credit.state in _OVER and credit.reason != SUMMED):
+        return _own(credit)
+    hint = "look at its story; once it is decided, `pars-connector unmatched close` takes it off the list"
+    called = Problem(code=credit.attention, message="a person must look at it", hint=hint)
+    return (called, *_own(credit))
+
+
+def _own(credit: Credit) -> tuple[Problem, ...]:
+    if credit.state == State.UNMATCHED:
+        message = (
+            "PARS found no such learner" if credit.reason == "pars.no_match" else "PARS found several such learners"
+        )
+        hint = "compare names, birth day and numbers with the learner's own words; correct them in the learner source"
+        return (Problem(code=credit.reason, field="identity", message=message, hint=hint),)
+    if credit.state == State.WITHDRAWAL_REFUSED:
+        message, hint = "PARS refused to delete it", "ask ACCME to delete it; what is to replace it waits for that"
+        return (Problem(code=credit.reason, message=message, hint=hint, who=Actor.OPERATOR),)
+    if credit.state in (State.REFUSED, State.REJECTED):
+        return (Problem(code=credit.reason, message="PARS or the board said no", hint="see what PARS says of it"),)
+    return stored_problems(credit)
+
+
+def stored_problems(credit: Credit) -> tuple[Problem, ...]:
+    """What the gates said; of a credit that is over only what ended it, for nobody acts on the rest any more."""
+    found = (Problem.model_validate(row) for row in credit.problems)
+    return tuple(one for one in found if credit.state not in _OVER or one.code == credit.reason)
