@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
@@ -12,24 +12,28 @@ from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
 from connector.learners import award as awards
-from connector.learners import corrections, decisions, directory, evidence, open_dates, people, rems, series, standing
-from connector.learners.eligibility import OTHER_PERSON, gate
-from connector.records import Actor, ActorKey, Completion, Counts, Learner, Problem
+from connector.learners import (
+    corrections,
+    decisions,
+    directory,
+    evidence,
+    judging,
+    open_dates,
+    people,
+    series,
+    standing,
+)
+from connector.records import Actor, ActorKey, Completion, Counts, Problem
 from connector.store import poison, wishes
 from connector.store.leases import alone
-from connector.store.moves import move
-from connector.store.people import as_learner
 from connector.store.reasons import NOT_ELIGIBLE, VOIDED
 from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow
 from connector.store.tables.collected import OPEN
-from connector.store.unmatched import solved
 
 ROOM = "learners"
 BATCH, FEW = 200, 20
-CHANGED = "learner.changed"
-_OPEN = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
 _CORRECTED: WeakKeyDictionary[Store, int] = WeakKeyDictionary()
 """The learner whom the last turn's corrections ended with: the next turn goes on there, and new completions wait for
 no more than a batch."""
@@ -83,7 +87,7 @@ def _meet(store: Store, config: Config, asked: Sequence[directory.Source], count
             changed = _remember_all(session, opening, ours, answers, relinked)
             evidence.look(session, opening, relinked, counts)
             evidence.done(session, rows)
-            _judge_all(session, opening, changed, counts, relinked)
+            judging.judge_all(session, opening, changed, counts, relinked)
         after = rows[-1].id
 
 
@@ -116,7 +120,7 @@ def _join(
             _attach_safely(session, opening, row, changed, joined, counts)
         for award_id, rows in joined.items():  # once a batch: an LMS may tell one completion a thousand times
             _follow_safely(session, opening, award_id, rows, counts)
-        _judge_all(session, opening, changed, counts, relinked)
+        judging.judge_all(session, opening, changed, counts, relinked)
 
 
 def _still_waiting(session: Session, waiting: Sequence[EvidenceRow]) -> Sequence[EvidenceRow]:
@@ -223,90 +227,6 @@ def _stumbled(session: Session, row: EvidenceRow, counts: Counts) -> None:
     counts["problem"] += 1
 
 
-def _judge_all(
-    session: Session,
-    opening: awards.Opening,
-    changed: Mapping[int, bool],
-    counts: Counts,
-    relinked: Collection[int] = (),
-) -> None:
-    for learner_id, is_changed in sorted(changed.items()):
-        row = session.get_one(LearnerRow, learner_id)
-        if row.merged_into is None:
-            _judge(session, opening, row, counts, changed=is_changed)
-    for award_id in standing.doubled(session, changed.keys()):
-        with poison.contained(session, "learners", None, now=opening.now):
-            standing.close_same(session, opening, session.get_one(Award, award_id))
-    counts["shared"] += series.settle(session, opening, changed.keys())
-    series.tell_merged(session, opening, relinked)
-
-
-def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: Counts, *, changed: bool) -> None:
-    """Every gate for every credit of this learner that has not been sent for good, and of the closed for those that he
-    may open; a series leaves hundreds closed."""
-    learner = as_learner(session, row)
-    mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
-    closed = col(Credit.state) == State.CLOSED
-    barred = closed if changed else closed & (col(Credit.reason) == NOT_ELIGIBLE)
-    mine = mine.where(or_(col(Credit.state).in_(_OPEN), barred)).order_by(col(Credit.id))
-    for credit, award in session.exec(mine.with_for_update(of=Credit)).all():
-        with poison.contained(session, "learners", credit, now=opening.now):
-            if credit.kind == "rems":
-                _complete_rems(session, award, learner)
-            problems = gate(learner, credit.kind, opening.config.learners, found=row.found)
-            if people.given_away(session, award):
-                problems.insert(0, OTHER_PERSON)
-            _apply(session, credit, award, problems, opening.now, counts, changed=changed)
-
-
-def _apply(
-    session: Session,
-    credit: Credit,
-    award: Award,
-    problems: Sequence[Problem],
-    now: datetime,
-    counts: Counts,
-    *,
-    changed: bool,
-) -> None:
-    """What the gate says moves a credit only while it is unsent, or after PARS's immediate no."""
-    gate_rows = [problem.model_dump(mode="json") for problem in problems]
-    barred = any(problem.code == NOT_ELIGIBLE for problem in problems)
-    differs = gate_rows != credit.gate
-    credit.gate = gate_rows
-    if _reopens(credit, barred=barred, changed=changed):
-        move(session, credit, State.HELD, now=now, code=CHANGED, by="learners")
-    if credit.state in standing.UNSENT and barred:
-        move(session, credit, State.CLOSED, now=now, code=NOT_ELIGIBLE, by="learners")
-        credit.problems = gate_rows
-        solved(session, credit, award, now=now)
-        counts["not_eligible"] += 1
-    elif credit.state == State.READY and (problems or changed):
-        move(session, credit, State.HELD, now=now, code=CHANGED, by="learners")
-    elif credit.state == State.HELD and (differs or changed):
-        credit.next_at = None
-    session.add(credit)
-
-
-def _reopens(credit: Credit, *, barred: bool, changed: bool) -> bool:
-    """Barred no longer, or somebody else for PARS to look for."""
-    if credit.at_pars != "no" or credit.wanted == "absent":
-        return False
-    if credit.state == State.CLOSED:
-        return credit.reason == NOT_ELIGIBLE and not barred
-    return credit.state in (State.REFUSED, State.UNMATCHED) and changed
-
-
-def _complete_rems(session: Session, award: Award, learner: Learner) -> None:
-    """From the statement's own answers each time: what the directory filled in may have been corrected since."""
-    said = standing.rems_answers(session, award)
-    if said is not None:
-        answers = rems.complete(said, learner).model_dump(mode="json")
-        if answers != award.rems:
-            award.rems = answers
-            session.add(award)
-
-
 def _stale(store: Store, config: Config, now: datetime, *, said_more: bool) -> list[list[int]]:
     """Learners with credits that wait for a change, or may yet be sent again, in batches: all of them when a source
     says that it changed, else those not asked about for `learners.refresh`, or since PARS's answer made a credit ready
@@ -315,7 +235,7 @@ def _stale(store: Store, config: Config, now: datetime, *, said_more: bool) -> l
     old = col(LearnerRow.fetched_at) <= now - config.learners.refresh
     old = old | (again & (col(LearnerRow.fetched_at) < col(Credit.state_since)))
     barred = (col(Credit.state) == State.CLOSED) & (col(Credit.reason) == NOT_ELIGIBLE)
-    waits = or_(col(Credit.state).in_([*_OPEN, State.IN_DOUBT]), barred)
+    waits = or_(col(Credit.state).in_([*judging.OPEN, State.IN_DOUBT]), barred)
     with store.reading() as session:
         due = select(LearnerRow.id).join(Award, col(Award.learner_id) == col(LearnerRow.id))
         due = due.join(Credit, col(Credit.award_id) == col(Award.id))
@@ -341,7 +261,7 @@ def _refresh(
         evidence.look(session, opening, relinked, counts)
         for learner_id in learners:  # also whoever lost every key
             session.get_one(LearnerRow, learner_id).fetched_at = opening.now
-        _judge_all(session, opening, dict.fromkeys(learners, False) | changed, counts, relinked)
+        judging.judge_all(session, opening, dict.fromkeys(learners, False) | changed, counts, relinked)
     counts["refreshed"] += len(learners)
 
 
@@ -385,7 +305,7 @@ def _correct(store: Store, config: Config, asked: Sequence[directory.Source], co
             opening = awards.Opening(config, datetime.now(UTC))
             with poison.contained(session, "learners", None, now=opening.now):
                 met = corrections.correct(session, opening, learner_id, counts)
-                _judge_all(session, opening, dict.fromkeys(met, False), counts)
+                judging.judge_all(session, opening, dict.fromkeys(met, False), counts)
                 continue
             corrections.set_aside(session, learner_id)
 

@@ -1,0 +1,110 @@
+"""The learners room's gates over all credits of a learner that may still leave: what they say moves them.
+
+Asks no source: who he is was written down before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, or_, select
+
+from connector.learners import award as awards
+from connector.learners import people, rems, series, standing
+from connector.learners.eligibility import OTHER_PERSON, gate
+from connector.records import Counts, Learner, Problem
+from connector.store import poison
+from connector.store.moves import move
+from connector.store.people import as_learner
+from connector.store.reasons import NOT_ELIGIBLE
+from connector.store.states import State
+from connector.store.tables import Award, Credit, LearnerRow
+from connector.store.unmatched import solved
+
+CHANGED = "learner.changed"
+OPEN = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
+
+
+def judge_all(
+    session: Session,
+    opening: awards.Opening,
+    changed: Mapping[int, bool],
+    counts: Counts,
+    relinked: Collection[int] = (),
+) -> None:
+    for learner_id, is_changed in sorted(changed.items()):
+        row = session.get_one(LearnerRow, learner_id)
+        if row.merged_into is None:
+            _judge(session, opening, row, counts, changed=is_changed)
+    for award_id in standing.doubled(session, changed.keys()):
+        with poison.contained(session, "learners", None, now=opening.now):
+            standing.close_same(session, opening, session.get_one(Award, award_id))
+    counts["shared"] += series.settle(session, opening, changed.keys())
+    series.tell_merged(session, opening, relinked)
+
+
+def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: Counts, *, changed: bool) -> None:
+    """Every gate for every credit of this learner that has not been sent for good, and of the closed for those that he
+    may open; a series leaves hundreds closed."""
+    learner = as_learner(session, row)
+    mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
+    closed = col(Credit.state) == State.CLOSED
+    barred = closed if changed else closed & (col(Credit.reason) == NOT_ELIGIBLE)
+    mine = mine.where(or_(col(Credit.state).in_(OPEN), barred)).order_by(col(Credit.id))
+    for credit, award in session.exec(mine.with_for_update(of=Credit)).all():
+        with poison.contained(session, "learners", credit, now=opening.now):
+            if credit.kind == "rems":
+                _complete_rems(session, award, learner)
+            problems = gate(learner, credit.kind, opening.config.learners, found=row.found)
+            if people.given_away(session, award):
+                problems.insert(0, OTHER_PERSON)
+            _apply(session, credit, award, problems, opening.now, counts, changed=changed)
+
+
+def _apply(
+    session: Session,
+    credit: Credit,
+    award: Award,
+    problems: Sequence[Problem],
+    now: datetime,
+    counts: Counts,
+    *,
+    changed: bool,
+) -> None:
+    """What the gate says moves a credit only while it is unsent, or after PARS's immediate no."""
+    gate_rows = [problem.model_dump(mode="json") for problem in problems]
+    barred = any(problem.code == NOT_ELIGIBLE for problem in problems)
+    differs = gate_rows != credit.gate
+    credit.gate = gate_rows
+    if _reopens(credit, barred=barred, changed=changed):
+        move(session, credit, State.HELD, now=now, code=CHANGED, by="learners")
+    if credit.state in standing.UNSENT and barred:
+        move(session, credit, State.CLOSED, now=now, code=NOT_ELIGIBLE, by="learners")
+        credit.problems = gate_rows
+        solved(session, credit, award, now=now)
+        counts["not_eligible"] += 1
+    elif credit.state == State.READY and (problems or changed):
+        move(session, credit, State.HELD, now=now, code=CHANGED, by="learners")
+    elif credit.state == State.HELD and (differs or changed):
+        credit.next_at = None
+    session.add(credit)
+
+
+def _reopens(credit: Credit, *, barred: bool, changed: bool) -> bool:
+    """Barred no longer, or somebody else for PARS to look for."""
+    if credit.at_pars != "no" or credit.wanted == "absent":
+        return False
+    if credit.state == State.CLOSED:
+        return credit.reason == NOT_ELIGIBLE and not barred
+    return credit.state in (State.REFUSED, State.UNMATCHED) and changed
+
+
+def _complete_rems(session: Session, award: Award, learner: Learner) -> None:
+    """From the statement's own answers each time: what the directory filled in may have been corrected since."""
+    said = standing.rems_answers(session, award)
+    if said is not None:
+        answers = rems.complete(said, learner).model_dump(mode="json")
+        if answers != award.rems:
+            award.rems = answers
+            session.add(award)
