@@ -11,12 +11,12 @@ from datetime import datetime
 from sqlmodel import Session, col, or_, select
 
 from connector.learners import award as awards
-from connector.learners import people, rems, series, standing
+from connector.learners import people, rems, replacing, series, standing
 from connector.learners.eligibility import OTHER_PERSON, gate
 from connector.records import Counts, Learner, Problem
 from connector.store import poison
 from connector.store.moves import move
-from connector.store.people import as_learner
+from connector.store.people import as_learner, snapshot
 from connector.store.reasons import NOT_ELIGIBLE
 from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerRow
@@ -48,6 +48,8 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
     """Every gate for every credit of this learner that has not been sent for good, and of the closed for those that he
     may open; a series leaves hundreds closed."""
     learner = as_learner(session, row)
+    if changed:
+        _correct_at_pars(session, opening, row, learner, counts)
     mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
     closed = col(Credit.state) == State.CLOSED
     barred = closed if changed else closed & (col(Credit.reason) == NOT_ELIGIBLE)
@@ -60,6 +62,27 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
             if people.given_away(session, award):
                 problems.insert(0, OTHER_PERSON)
             _apply(session, credit, award, problems, opening.now, counts, changed=changed)
+
+
+def _correct_at_pars(
+    session: Session, opening: awards.Opening, row: LearnerRow, learner: Learner, counts: Counts
+) -> None:
+    """What PARS took and then could not match stands there under the old identity: it is replaced, never edited."""
+    mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
+    mine = mine.where(Credit.state == State.UNMATCHED, Credit.wanted == "present", Credit.at_pars != "no")
+    for credit, award in session.exec(mine.order_by(col(Credit.id)).with_for_update(of=Credit)).all():
+        if is_another(credit, learner):
+            replacing.replace(session, opening, credit, award, series.own_offer(credit), CHANGED)
+            solved(session, credit, award, now=opening.now)
+            counts["replaced"] += 1
+    session.flush()
+
+
+def is_another(credit: Credit, learner: Learner) -> bool:
+    """Would PARS look for somebody else now than when this credit left?"""
+    number = learner.ids.get(credit.identifier_domain)
+    value = number.get_secret_value() if number else ""
+    return (credit.sent_as or {}) != snapshot(learner) or (bool(value) and value != credit.identifier_value)
 
 
 def _apply(

@@ -13,7 +13,7 @@ from connector.learners.directory import Answers
 from connector.learners.merging import gives_away, is_same, is_someone_else
 from connector.records import ActorKey, BirthDay, Consent, Found, Learner, LicenceNumber, PersonName
 from connector.store import fixes
-from connector.store.people import as_learner, newest_consent
+from connector.store.people import as_learner
 from connector.store.signs import sign
 from connector.store.tables import Award, ConsentRow, EvidenceRow, LearnerFix, LearnerKey, LearnerRow
 
@@ -224,7 +224,10 @@ def _columns(learner: Learner) -> dict[str, Any]:
 
 
 def _keep_consent(session: Session, row: LearnerRow, said: Consent | None, now: datetime) -> None:
-    if said is not None and said != newest_consent(session, row):
+    """What a person recorded here holds until the sources say something else than they did."""
+    told = select(ConsentRow).where(ConsentRow.learner_id == row.id, ~col(ConsentRow.origin).startswith(fixes.DESK))
+    last = session.exec(told.order_by(col(ConsentRow.id).desc()).limit(1)).first()
+    if said is not None and (last is None or said != Consent(given=last.given, at=last.at, origin=last.origin)):
         session.add(ConsentRow(learner_id=row.id, given=said.given, at=said.at, origin=said.origin, seen_at=now))
 
 

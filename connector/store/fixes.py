@@ -17,6 +17,9 @@ FIELDS: Final = ("given_name", "family_name", "birth_day", "profession")
 """And `ids.<domain>`; and `actor_name`: this name, in a statement of one of his actors, is his too."""
 ACTOR_NAME: Final = "actor_name"
 
+DESK: Final = "desk:"
+"""How the origin of a permission begins that a person recorded here."""
+
 
 def standing(session: Session, learners: Collection[int]) -> dict[int, dict[str, str]]:
     """What people corrected and what still holds, by learner and field."""

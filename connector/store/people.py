@@ -27,6 +27,15 @@ def as_learner(session: Session, row: LearnerRow) -> Learner:
     )
 
 
+def snapshot(learner: Learner) -> dict[str, str]:
+    """The identity a credit leaves under, kept on its row: a question or a withdrawal must name the same person."""
+    return {
+        name: value.get_secret_value()
+        for name in ("given_name", "family_name", "birth_day")
+        if (value := getattr(learner, name)) is not None
+    }
+
+
 def newest_consent(session: Session, row: LearnerRow) -> Consent | None:
     newest = select(ConsentRow).where(ConsentRow.learner_id == row.id).order_by(col(ConsentRow.id).desc()).limit(1)
     kept = session.exec(newest).first()

@@ -19,14 +19,14 @@ from connector.store.attention import UNEARNED
 from connector.store.circuit import back_off
 from connector.store.leases import free
 from connector.store.moves import move, note, settle
-from connector.store.people import as_learner, newest_consent, no_consent
+from connector.store.people import as_learner, newest_consent, no_consent, snapshot
 from connector.store.session import Store
 from connector.store.states import PARKED, State
 from connector.store.succession import waits_for
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow, Record
 from connector.store.unmatched import follow_match
 from connector.store.views import as_record_credit, compared, learner_query, reported_on
-from connector.submission.assemble import assemble, snapshot
+from connector.submission.assemble import assemble
 from connector.submission.web_service import Answer, Claim, Desk, carry, claim, keep, lock_record, pause, still_mine
 
 HELD_AGAIN = timedelta(hours=1)

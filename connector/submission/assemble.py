@@ -36,15 +36,6 @@ def assemble(
     )
 
 
-def snapshot(learner: Learner) -> dict[str, str]:
-    """The identity a credit leaves under, kept on its row: a question or a withdrawal must name the same person."""
-    return {
-        name: value.get_secret_value()
-        for name in ("given_name", "family_name", "birth_day")
-        if (value := getattr(learner, name)) is not None
-    }
-
-
 def _learner(session: Session, award: Award, credits_: Sequence[Credit], action: str) -> Learner:
     sent = next((credit.sent_as for credit in credits_ if credit.sent_as), None)
     if action == "delete" and sent:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlmodel import select
 
-from connector.cli import desk, main
+from connector.cli import main, wishing
 from connector.learners import decisions, replacing
 from connector.records import CreditOffer
 from connector.sandbox.world.activities import ROUNDS
@@ -139,8 +139,8 @@ def test_two_sessions_of_one_date_reach_pars_as_one_credit_of_the_board(course: 
 
 def test_leaving_it_closes_the_second_for_good(doubled: Course, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[float] = []
-    monkeypatch.setattr(desk, "is_running", lambda _store: True)
-    monkeypatch.setattr(desk.time, "sleep", lambda seconds: (looked.append(seconds), doubled.turn()))
+    monkeypatch.setattr(wishing, "is_running", lambda _store: True)
+    monkeypatch.setattr(wishing.time, "sleep", lambda seconds: (looked.append(seconds), doubled.turn()))
     done = call("close", "4", "--why", "agreed with the board", "--wait")
     assert (done.exit_code, looked, "done" in done.stderr) == (0, [0.1], True)
     assert board(doubled)[1] == ("1.25", "closed", "closed.by_person")

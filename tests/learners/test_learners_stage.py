@@ -15,7 +15,7 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 
 from connector import pipeline
-from connector.learners import award, directory, people, stage, standing
+from connector.learners import award, directory, judging, people, stage, standing
 from connector.learners.sources.sheet import SheetFile
 from connector.mapping import stage as mapping
 from connector.store import fixes
@@ -115,12 +115,28 @@ def test_an_unmatched_credit_goes_again_when_the_learner_changes_and_not_before(
     assert place.only().state == "ready"
 
 
-def test_what_pars_may_hold_is_never_sent_again_by_a_change(place: Middle) -> None:
+def left(place: Middle, **changes: Any) -> Middle:
+    """Anna's credit, sent as she was known then."""
     place.post(statement(1)).run()
-    place.walk(1, State.SENDING, State.PENDING)
-    place.walk(1, State.UNMATCHED, at_pars="yes")
-    place.sheet(ANNA | {"birth_day": "03-01"}).run(later=HOUR)
-    assert place.only().state == "unmatched"
+    sent_as = {"given_name": ANNA["given_name"], "family_name": ANNA["family_name"], "birth_day": ANNA["birth_day"]}
+    place.walk(1, State.SENDING, State.PENDING, sent_as=sent_as)
+    return place.walk(1, State.UNMATCHED, at_pars="yes", **changes)
+
+
+def test_what_pars_holds_under_a_corrected_identity_is_replaced_and_waits_for_the_delete(place: Middle) -> None:
+    left(place).sheet(ANNA | {"birth_day": "03-01"}).run(later=HOUR)
+    with place.credits() as (old, new):
+        assert (old.state, old.wanted, old.why_absent) == ("unmatched", "absent", "learner.changed")
+        assert (new.state, new.reason, new.supersedes) == ("held", "credit.predecessor", old.id)
+        assert new.credit_id == f"{old.credit_id}-2"
+    place.sheet(ANNA).run(later=HOUR)  # once is enough
+    assert len(place.states()) == 2
+
+
+@pytest.mark.parametrize("change", [{"profession": "DO"}, {"board_id": "410199"}, {"consent": "no"}])
+def test_what_pars_does_not_compare_replaces_nothing(place: Middle, change: dict[str, str]) -> None:
+    left(place).sheet(ANNA | change).run(later=HOUR)
+    assert [state for _, state in place.states()] == ["unmatched"]
 
 
 def test_a_sheet_under_another_name_changes_nobody(place: Middle) -> None:
@@ -406,12 +422,12 @@ def test_a_learner_that_explodes_stops_nobody_else_and_does_not_spin(
 
 
 def test_a_credit_that_explodes_in_a_gate_waits_an_hour(place: Middle, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = stage.gate
-    monkeypatch.setattr(stage, "gate", lambda learner, kind, *rest, **named: plain(learner, {}[kind], *rest, **named))
+    plain = judging.gate
+    monkeypatch.setattr(judging, "gate", lambda learner, kind, *rest, **named: plain(learner, {}[kind], *rest, **named))
     place.post(statement(1)).run()
     assert place.evidence()[0].outcome == "completion"
     assert place.only().state == "held"
-    monkeypatch.setattr(stage, "gate", plain)
+    monkeypatch.setattr(judging, "gate", plain)
     place.run(later=HOUR)
     assert place.only().state == "ready"
 
@@ -461,8 +477,8 @@ def test_a_learner_with_hundreds_of_awards_is_judged_once_a_batch(
     place: Middle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged = []
-    plain = stage.gate
-    monkeypatch.setattr(stage, "gate", lambda *args, **named: judged.append(1) or plain(*args, **named))
+    plain = judging.gate
+    monkeypatch.setattr(judging, "gate", lambda *args, **named: judged.append(1) or plain(*args, **named))
     place.rules(RULE + "    per: session\n")
     place.post(*(statement(n, object={"id": f"https://lms.example.org/course/{n}"}) for n in range(1, 451))).run()
     assert len(place.awards()) == 450
