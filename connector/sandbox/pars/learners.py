@@ -55,10 +55,26 @@ def is_npi(number: str) -> bool:
     return sum(doubled[d] if at % 2 else d for at, d in enumerate(digits)) % 10 == 0
 
 
-def matching(learners: Iterable[KnownLearner], person: Person, ids: tuple[Identifier, ...]) -> list[KnownLearner]:
+class Known(list[KnownLearner]):
+    """Everybody PARS can match; found by an identifier without looking at all of them. Only ever added to."""
+
+    def __init__(self, learners: Iterable[KnownLearner]) -> None:
+        super().__init__(learners)
+        self._under: dict[tuple[str, str], list[int]] = {}
+        self._indexed = 0
+
+    def under(self, given: Identifier) -> list[KnownLearner]:
+        for at in range(self._indexed, len(self)):
+            for domain, value in self[at].ids.items():
+                self._under.setdefault((domain, value.casefold()), []).append(at)
+        self._indexed = len(self)
+        return [self[at] for at in self._under.get((given.domain, given.value.strip().casefold()), [])]
+
+
+def matching(learners: Known, person: Person, ids: tuple[Identifier, ...]) -> list[KnownLearner]:
     """Names, birth day and every identifier must agree. ABP also takes its own id with either names or birth day;
     without an identifier (ABS only) the diplomates of that board are searched by names and birth day."""
-    return [one for one in learners if _is_meant(one, person, ids)]
+    return [one for one in (learners.under(ids[0]) if ids else learners) if _is_meant(one, person, ids)]
 
 
 def _is_meant(one: KnownLearner, person: Person, ids: tuple[Identifier, ...]) -> bool:

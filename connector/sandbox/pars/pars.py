@@ -15,7 +15,7 @@ from connector.sandbox.faults import Switches
 from connector.sandbox.pars import rules
 from connector.sandbox.pars.catalogue import Activity
 from connector.sandbox.pars.holdings import Credit
-from connector.sandbox.pars.learners import KnownLearner, birth_day, matching
+from connector.sandbox.pars.learners import Known, KnownLearner, birth_day, matching
 from connector.sandbox.pars.ledger import Exchange, Violation
 from connector.sandbox.pars.ledger import check as check_ledger
 from connector.sandbox.pars.record import Document, Identifier, Line, Outcome, Person, Refusal, Report, StatusQuestion
@@ -50,7 +50,7 @@ class Pars:
     ) -> None:
         self.account = account
         self.activities = {activity.activity_id: activity for activity in activities}
-        self.learners = list(learners)
+        self.learners = Known(learners)
         self.credits: dict[str, Credit] = {}
         self.log: list[Exchange] = []
         self._clock = clock
@@ -96,7 +96,9 @@ class Pars:
         with self._lock:
             self.tick()
             now = self._clock.now()
-            visible = [one for one in self.credits.values() if one.state != "Deleted" and one.visible_at <= now]
+            one = self.credits.get(question.credit_id or "")
+            asked = self.credits.values() if question.credit_id is None else [one] if one else []
+            visible = [one for one in asked if one.state != "Deleted" and one.visible_at <= now]
             return [one for one in visible if _is_asked(one, question)]
 
     def match(self, person: Person, identifiers: tuple[Identifier, ...]) -> str:

@@ -6,7 +6,7 @@ What ACCME confirms refuses; what we only infer is a warning of the ledger check
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,7 +14,7 @@ from decimal import Decimal
 from connector.sandbox.pars import vocabulary as words
 from connector.sandbox.pars.catalogue import Activity
 from connector.sandbox.pars.holdings import Credit
-from connector.sandbox.pars.learners import KnownLearner, birth_day, is_npi, matching
+from connector.sandbox.pars.learners import Known, KnownLearner, birth_day, is_npi, matching
 from connector.sandbox.pars.record import Document, Line, Malformed, Person, Refusal, Report
 
 _PROVIDER = re.compile(r"\d{7}")
@@ -36,7 +36,7 @@ class Case:
     login: str
     today: date
     activity: Activity | None
-    learners: Sequence[KnownLearner]
+    learners: Known
     held: Mapping[str, Credit]
 
     @property
