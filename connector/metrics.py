@@ -8,6 +8,10 @@ REGISTRY = CollectorRegistry()
 
 STATEMENTS_READ = Counter("pars_statements_read", "Statements stored from a source", ["source"], registry=REGISTRY)
 CREDITS_SENT = Counter("pars_credits_sent", "Credits in saves that left this machine", ["channel"], registry=REGISTRY)
+MATCHES_ASKED = Counter(
+    "pars_learner_matches_asked", "Questions whether PARS would know a learner, by answer", ["answer"],
+    registry=REGISTRY,
+)  # fmt: skip
 STAGE_ERRORS = Counter(
     "pars_stage_errors", "Stage runs that ended in an unknown exception", ["stage"], registry=REGISTRY
 )
@@ -46,6 +50,8 @@ MAPPING_DIFFERS = Gauge(
 MAPPING_WAITS = Gauge(
     "pars_mapping_plan_waits", "Outcomes that the rules in force would give otherwise", ["what"], registry=REGISTRY
 )
+NOTICES = Counter("pars_notices", "Notices to people that were tried", ["kind", "result"], registry=REGISTRY)
+WRITTEN_BACK = Counter("pars_written_back", "Statements stored in an LRS", ["source"], registry=REGISTRY)
 
 
 def exposition() -> bytes:

@@ -1,4 +1,4 @@
-"""Moodle's web service, asked for the least: who is enrolled, and since when a course is complete.
+"""Moodle's web service, asked for the least: who is enrolled, who a user is, and since when a course is complete.
 
 Knows no store, no rule and no statement. Moodle's own messages may hold names: only its error codes are repeated.
 """
@@ -48,6 +48,7 @@ RIGHTS: Final[Mapping[str, str]] = {
 Field = Literal["id", "username", "email"]
 State = Literal["complete", "incomplete", "no_criteria", "not_enrolled", "gone", "no_course"]
 
+_OWN_FIELDS = ("firstname", "lastname", "middlename", "alternatename", "idnumber", "institution", "department")
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,60}")
 _ANY = 2  # Moodle's COMPLETION_AGGREGATION_ANY: one criterion is enough
 _LAST_SECOND = 253_370_764_800  # 1 January 9999: every zone has the day of it
@@ -111,6 +112,23 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileField:
+    """A field of a profile as it is kept: a date is seconds since 1970, a tick `1` or `0`, of a menu its words."""
+
+    kind: str  # Moodle's: text, menu, checkbox, datetime, ...; "" for what every user has
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A user with the fields that are not blank and that this token is shown, by their short names."""
+
+    user: User
+    zone: str  # the user's own, 99 for the site's
+    fields: Mapping[str, ProfileField] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
     """A course as the plugin's statements describe it."""
 
@@ -154,11 +172,16 @@ class Moodle:
 
     def users_by_field(self, name: Field, values: Iterable[str]) -> list[User]:
         """All users with one of these values; whom Moodle does not know, or not show, is left out."""
-        found: list[User] = []
+        return [_user(one) for one in self._found(name, values)]
+
+    def profiles(self, name: Field, values: Iterable[str]) -> list[Profile]:
+        """The same users, and what their profiles say."""
+        return [_profile(one) for one in self._found(name, values)]
+
+    def _found(self, name: Field, values: Iterable[str]) -> Iterator[Any]:
         for some in _batches(list(dict.fromkeys(values))):
             listed = {f"values[{place}]": value for place, value in enumerate(some)}
-            found += map(_user, _list(self._ask(USERS, {"field": name, **listed})))
-        return found
+            yield from _list(self._ask(USERS, {"field": name, **listed}))
 
     def enrolled_users(self, course: int) -> Iterator[User]:
         """Everybody enrolled in a course, teachers and suspended enrolments included; nobody where there is none."""
@@ -383,6 +406,13 @@ def _number(value: Any) -> int:
 
 def _user(value: Any) -> User:
     return User(_number(value), _text(value, "username"), _text(value, "email"))
+
+
+def _profile(value: Any) -> Profile:
+    own = {name: ProfileField("", text) for name in _OWN_FIELDS if (text := _text(value, name).strip())}
+    added = (one for one in _list(value.get("customfields") or []) if _text(one, "value").strip())
+    more = {_text(one, "shortname"): ProfileField(_text(one, "type"), _text(one, "value").strip()) for one in added}
+    return Profile(_user(value), _text(value, "timezone"), own | more)
 
 
 def _course(value: Any) -> Course:

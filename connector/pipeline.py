@@ -41,7 +41,7 @@ STAGES: dict[str, Stage] = {
 }
 """A record's path, top to bottom."""
 
-QUIET = frozenset({"read", "known", "early", "asked", "refreshed", "no_rule"})
+QUIET = frozenset({"read", "known", "early", "own", "asked", "refreshed", "no_rule"})
 """Counts of looking, not of doing: a run with nothing else leaves no line."""
 
 SAY_EVERY = 30.0

@@ -80,8 +80,7 @@ def _corrected(
     from connector.desk import suggestions
 
     offered = suggestions.of(session, credit)
-    number = (suggestion or 1) - 1
-    return dict(offered[number].corrected) if number < len(offered) else None
+    return next((dict(one.corrected) for one in offered if one.rank == suggestion), None)
 
 
 def _entered(text: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -28,6 +29,7 @@ _COLUMNS = (
 @click.option("--learners", "names", flag_value="learners", multiple=True, help="Only the learner sources.")
 @click.option("--mappings", "names", flag_value="mappings", multiple=True, help="Only the mapping files.")
 @click.option("--activities", "names", flag_value="activities", multiple=True, help="Only the activity sheets.")
+@click.option("--notices", "names", flag_value="notices", multiple=True, help="Only the addresses of notices.")
 @click.option("--ledger", "names", flag_value="ledger", multiple=True, help="Only the sums of the store.")
 @as_json
 @pass_work
@@ -129,6 +131,7 @@ def _told(lines: list[Line], *, as_json: bool) -> int:
 )  # fmt: skip
 @click.option("--from", "begin", type=click.DateTime(["%Y-%m-%d"]), help="Completed on or after this date.")
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="Completed on or before this date.")
+@click.option("--xlsx", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write names and numbers here.")
 @as_json
 @pass_work
 @plainly
@@ -139,17 +142,38 @@ def records(
     state: str | None,
     begin: datetime | None,
     end: datetime | None,
+    file: Path | None,
     *,
     as_json: bool,
 ) -> None:
     """List credits with their state and PARS's word.
 
+    The list names learners by number. With --xlsx it goes into a workbook, with their names, the numbers that they were
+    reported under, and PARS's words: personal data.
+
     \b
     pars-connector records --activity 203512345 --from 2026-01-01
     pars-connector records --state held --json
+    pars-connector records --learner 4 --from 2026-01-01 --xlsx learner-4.xlsx
     """
+    if file is not None and as_json:
+        raise click.UsageError("say one of --xlsx and --json")
     wanted = listing.Filter(learner=learner, activity=activity, state=state, begin=_day(begin), end=_day(end))
-    show_credits(listing.records(work.store, wanted), "records", "no credit fits", as_json=as_json)
+    found = listing.records(work.store, wanted)
+    if file is None:
+        show_credits(found, "records", "no credit fits", as_json=as_json)
+    else:
+        _write_records(work, file, found)
+
+
+def _write_records(work: Work, file: Path, found: list[listing.Row]) -> None:
+    from connector.cli.writing import may_write, write
+    from connector.inquiry import record_sheet
+
+    may_write(file)
+    with terminal.progress(f"writing {file.name}"):
+        write(file, record_sheet.write(work.store, found))
+    terminal.say(f"{listing.counted(len(found), 'credit', 'credits')} in {file}: personal data")
 
 
 def _day(moment: datetime | None) -> date | None:

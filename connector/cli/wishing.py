@@ -9,7 +9,7 @@ import click
 
 from connector import terminal
 from connector.cli.work import FAILED, Work, nobody_to_wait_for
-from connector.learners import decisions
+from connector.learners import decisions, linking
 from connector.store import wishes
 from connector.store.leases import is_running
 from connector.store.tables import Wish
@@ -20,6 +20,7 @@ _LOOK_EVERY = 0.1
 _SAID = {
     decisions.DONE: "done",
     decisions.GONE: "not done: by the time it was this wish's turn there was nothing left to decide",
+    linking.TWO_PEOPLE: "not done (learner.two_people): by what the learner sources say these are two people",
 }
 
 A_CREDIT = click.IntRange(1, 2**63 - 1)

@@ -1,6 +1,7 @@
 """One page into the store, inside the caller's transaction: what is known is skipped, what is re-sent is linked.
 
-Knows no LRS and no cursor; a statement is met once per source and remembered for ever.
+Knows no LRS and no cursor; a statement is met once per source and remembered for ever. What we have written to an LRS
+ourselves is left out: it completes nothing, whatever a rule says, and a source that tells nothing else is quiet.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from connector.lrs.statement import Read
-from connector.store.tables import Source, StatementRow, Voided
+from connector.store.tables import Source, StatementRow, Voided, WrittenBack
 
 CHUNK = 1000
 """Values in one question: PostgreSQL takes 65,535, and a page may hold more statements than were asked for."""
 
 
 def page(session: Session, source: str, reads: Iterable[Read], *, now: datetime) -> dict[str, int]:
-    """Insert what is new of one page; returns how many were stored, known, linked, problems and voids."""
-    counts, listed = Counter[str](), list(reads)
+    """Insert what is new of one page; returns how many were stored, known, linked, problems, voids and our own."""
+    told = list(reads)
+    ours = _ours(session, told)
+    listed = [read for read in told if read.voids or not (read.is_report or read.statement.id in ours)]
+    counts = Counter[str]({"own": len(told) - len(listed)} if len(listed) < len(told) else {})
     for start in range(0, len(listed), CHUNK):
         counts.update(_chunk(session, source, listed[start : start + CHUNK], now))
     return counts
@@ -45,6 +49,16 @@ def _chunk(session: Session, source: str, reads: Sequence[Read], now: datetime) 
         "problems": sum(read.problem is not None for read in fresh),
         "voids": _remember_voids(session, source, [read for read in fresh if read.voids], now=now),
     }
+
+
+def _ours(session: Session, reads: Sequence[Read]) -> set[str]:
+    """The ids that we have written: an LRS may have cut our extension off."""
+    found: set[str] = set()
+    for start in range(0, len(reads), CHUNK):
+        ids = [read.statement.id for read in reads[start : start + CHUNK]]
+        written = select(WrittenBack.statement_id).where(col(WrittenBack.statement_id).in_(ids))
+        found.update(session.exec(written))
+    return found
 
 
 def _known(session: Session, source: str, ids: list[str]) -> set[str]:

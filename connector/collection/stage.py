@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from connector import metrics
 from connector.collection import polling, quiet, rereading, starting
-from connector.collection.connect import open_client
 from connector.collection.reading import OURS, OWNER, Progress, Reading, lease_length
 from connector.config import Config, SourceConfig
+from connector.endpoints import open_client
 from connector.errors import ConnectorError
 from connector.records import Counts
 from connector.store import circuit, leases

@@ -33,6 +33,7 @@ DOES = {
     "validation": "what PARS would refuse",
     "submission": "sends to PARS",
     "reconciliation": "asks PARS for the final word",
+    "desk": "tries near misses",
 }
 
 

@@ -10,11 +10,13 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
 
 from connector.records import Actor, Frozen, Problem
+from connector.store.matches import MAY_BE_NEW
 from connector.store.reasons import SUMMED
 from connector.store.states import State
 from connector.store.tables import ActivityRow, Award, Credit
 
-IDENTITY, ONE_PER_DATE = "learner.", "credit.one_per_date"
+IDENTITY, ONE_PER_DATE, INVALID = "learner.", "credit.one_per_date", "pars.invalid_data"
+_IDENTITY = ("given_name", "family_name", "birth_day")
 _OVER = (State.WITHDRAWN, State.CLOSED)
 
 
@@ -31,7 +33,14 @@ class Case(Frozen):
     state: str
     since: datetime
     problems: tuple[Problem, ...]
+    board: str = ""
+    claim_date: date | None = None  # the activity's, for a board's credit
+    sent_at: datetime | None = None  # first
+    sent_under: str = ""  # the identifier's domain
+    sent_fields: tuple[str, ...] = ()
     pars_status: str = ""
+    pars_reason: str = ""
+    pars_words: str = ""
 
     @property
     def first(self) -> Problem:
@@ -41,7 +50,7 @@ class Case(Frozen):
 
 def open_cases(session: Session) -> list[Case]:
     """All of them, the oldest first."""
-    return [_case(session, credit, award) for credit, award in waiting(session)]
+    return [case(session, credit, award) for credit, award in waiting(session)]
 
 
 def waiting(session: Session) -> Sequence[tuple[Credit, Award]]:
@@ -49,12 +58,22 @@ def waiting(session: Session) -> Sequence[tuple[Credit, Award]]:
     board has one of this date already, or something has to be decided about what was sent."""
     reason = col(Credit.reason)
     held = (col(Credit.state) == State.HELD) & or_(reason.startswith(IDENTITY), reason == ONE_PER_DATE)
+    held &= reason != MAY_BE_NEW  # nobody is told before PARS has had time to hear of a new number
     mend = or_(col(Credit.state) == State.UNMATCHED, held) & (col(Credit.wanted) == "present")
     carried = (col(Credit.state) == State.CLOSED) & (reason == SUMMED)  # and undone: the sum that carries it says so
     decide = (col(Credit.attention) != "") & or_(col(Credit.state).not_in(_OVER), carried)
     decide |= (col(Credit.state) == State.WITHDRAWAL_REFUSED) | _stuck()
-    query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(or_(mend, decide))
-    return session.exec(query.order_by(col(Credit.state_since), col(Credit.id))).all()
+    refused = (col(Credit.state) == State.REFUSED) & (reason == INVALID) & (col(Credit.wanted) == "present")
+    query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(or_(mend, decide, refused))
+    found = session.exec(query.order_by(col(Credit.state_since), col(Credit.id))).all()
+    return [one for one in found if one[0].state != State.REFUSED or one[0].attention or of_learner(one[0])]
+
+
+def of_learner(credit: Credit) -> tuple[Problem, ...]:
+    """What a gate had against a value of the learner, of a credit that PARS refused for a value: it warned before."""
+    if (credit.state, credit.reason) != (State.REFUSED, INVALID):
+        return ()
+    return tuple(one for one in stored_problems(credit) if one.code.startswith(IDENTITY))
 
 
 def _stuck() -> ColumnElement[bool]:
@@ -67,7 +86,8 @@ def _stuck() -> ColumnElement[bool]:
     return (col(Credit.state) == State.HELD) & (col(Credit.wanted) == "present") & refused.exists()
 
 
-def _case(session: Session, credit: Credit, award: Award) -> Case:
+def case(session: Session, credit: Credit, award: Award) -> Case:
+    """One of them."""
     activity = session.get(ActivityRow, (award.provider_id, award.activity_id))
     return Case(
         credit=credit.id,
@@ -80,7 +100,14 @@ def _case(session: Session, credit: Credit, award: Award) -> Case:
         state=credit.state,
         since=credit.state_since,
         problems=problems(credit),
+        board=credit.board,
+        claim_date=activity.credit_claim_date if activity and credit.board else None,
+        sent_at=credit.first_sent_at,
+        sent_under=credit.identifier_domain if credit.first_sent_at else "",
+        sent_fields=tuple(name for name in _IDENTITY if name in (credit.sent_as or {})),
         pars_status=credit.pars_status,
+        pars_reason=credit.pars_reason,
+        pars_words=credit.pars_words,
     )
 
 
@@ -98,13 +125,14 @@ def _own(credit: Credit) -> tuple[Problem, ...]:
         message = (
             "PARS found no such learner" if credit.reason == "pars.no_match" else "PARS found several such learners"
         )
-        hint = "compare names, birth day and numbers with the learner's own words; correct them in the learner source"
+        hint = "compare names, birth day and number with the learner's own words, and correct what differs"
         return (Problem(code=credit.reason, field="identity", message=message, hint=hint),)
     if credit.state == State.WITHDRAWAL_REFUSED:
         message, hint = "PARS refused to delete it", "ask ACCME to delete it; what is to replace it waits for that"
         return (Problem(code=credit.reason, message=message, hint=hint, who=Actor.OPERATOR),)
     if credit.state in (State.REFUSED, State.REJECTED):
-        return (Problem(code=credit.reason, message="PARS or the board said no", hint="see what PARS says of it"),)
+        no = Problem(code=credit.reason, message="PARS or the board said no", hint="see what PARS says of it")
+        return (no, *of_learner(credit))
     return stored_problems(credit)
 
 

@@ -13,17 +13,28 @@ from sqlmodel import col, select
 
 from connector import activities, channels
 from connector.collection import quiet, rereading
-from connector.collection.connect import open_client
 from connector.collection.inlet.app import BASE
-from connector.config import Config, InletConfig, MoodleConfig, OAuth2, ProviderConfig, SourceConfig, in_the_open
+from connector.config import (
+    Config,
+    HttpSource,
+    InletConfig,
+    MoodleConfig,
+    OAuth2,
+    ProviderConfig,
+    SourceConfig,
+    in_the_open,
+)
+from connector.desk import carriers
+from connector.endpoints import open_client
 from connector.errors import ConnectorError, MappingError
-from connector.inquiry import compare, linting, listing, lrs_report, moodle_rights
+from connector.inquiry import compare, known_learner, linting, listing, lrs_report, moodle_rights
 from connector.learners import directory
+from connector.learners.sources.remote import Remote
 from connector.lrs.discover import discover
 from connector.mapping.loader import load
 from connector.mapping.rule_files import defaults_of
 from connector.pars.exchange import Unclear
-from connector.records import Frozen
+from connector.records import ActorKey, Frozen
 from connector.store.leases import is_running
 from connector.store.session import Store
 from connector.store.tables import Source, StatementRow
@@ -77,9 +88,19 @@ def sheets(config: Config, _store: Store) -> Iterator[Checked]:
 
 
 def learners(config: Config, store: Store) -> Iterator[Checked]:
-    """Each learner source can be read."""
-    for source in directory.sources(config, store):
-        yield _try(f"learner source {type(source).__name__}", partial(_readable, source))
+    """Each learner source answers; and what it says of the learner in `learners.known`, by the names of fields."""
+    asked = dict(zip(directory.names(config), directory.sources(config, store), strict=True))
+    broken = set[str]()
+    for (name, source), settings in zip(asked.items(), config.learners.sources, strict=True):
+        what = f"learner source {name}"
+        found = _try(what, partial(_answers, config, source))
+        broken |= set() if found.good else {name}
+        yield found
+        if isinstance(settings, HttpSource):
+            yield from _in_the_open(what, settings.http.url)
+    if config.learners.known:
+        told = known_learner.told(asked, ActorKey(config.learners.known), broken)
+        yield from (_of_known(one) for one in told)
 
 
 def mappings(config: Config, _store: Store) -> Iterator[Checked]:
@@ -90,6 +111,19 @@ def mappings(config: Config, _store: Store) -> Iterator[Checked]:
     yield Checked(what="mappings", good=not errors, code=errors[0].code if errors else "", message=message)
 
 
+def notices(config: Config, _store: Store) -> Iterator[Checked]:
+    """Each address that is told something: its secret is there, and it is understood. Nothing is sent."""
+    said = config.desk.notices
+    for name, addresses in (("to", said.to), ("tell", said.tell)):
+        for number, address in enumerate(addresses, start=1):
+            yield _try(f"notices {name}.{number}", partial(carriers.prove, address))
+    if said.webhook:
+        yield _try("notices webhook", partial(carriers.prove_webhook, said.webhook))
+        yield from _in_the_open("notices webhook", said.webhook.url)
+    if said.learners:
+        yield _try("notices learners", partial(carriers.prove, said.learners, to_learners=True))
+
+
 CHECKS: dict[str, Callable[[Config, Store], Iterator[Checked]]] = {
     "mappings": mappings,
     "lrs": lrs,
@@ -97,6 +131,7 @@ CHECKS: dict[str, Callable[[Config, Store], Iterator[Checked]]] = {
     "pars": pars,
     "activities": sheets,
     "learners": learners,
+    "notices": notices,
 }
 
 
@@ -211,9 +246,18 @@ def _activities(config: Config, provider: ProviderConfig) -> str:
     return said + (f"; rules report {missing}, which the sheet does not have" if missing else "")
 
 
-def _readable(source: directory.Source) -> str:
-    source.fetch([])
-    return "readable"
+def _answers(config: Config, source: directory.Source) -> str:
+    is_elsewhere = isinstance(source, Remote)
+    source.fetch(directory.strangers(config) if is_elsewhere else [])
+    return "answers" if is_elsewhere else "readable"
+
+
+def _of_known(told: known_learner.Told) -> Checked:
+    what, problem = f"{told.who} on the known learner", told.problem
+    if problem is None:
+        return Checked(what=what, good=True, message=told.message, facts={"fields": list(told.fields)})
+    facts = {"field": problem.field}
+    return Checked(what=what, good=False, code=problem.code, message=problem.message, hint=problem.hint, facts=facts)
 
 
 def _try(what: str, ask: Callable[[], str]) -> Checked:

@@ -54,7 +54,7 @@ NEXT = {
     State.CONFIRMED: "nothing: PARS holds it",
     State.REFUSED: "a person corrects what PARS names; a change of the learner or of the activity's row sends it again",
     State.REJECTED: "a person decides: withdraw and report again, or leave",
-    State.UNMATCHED: "a person corrects the learner source, and it goes through the gates again by itself",
+    State.UNMATCHED: "a person corrects the learner, here or at his source; it goes through the gates again by itself",
     State.WITHDRAWING: "the delete leaves with the next turn",
     State.WITHDRAWAL_IN_DOUBT: "PARS is asked whether it still holds the credit",
     State.WITHDRAWAL_REFUSED: "a person asks ACCME",
@@ -97,6 +97,13 @@ def explain_document(config: Config, document: Any) -> list[Line]:
     for one in evaluate(rules, statement, document):
         lines += judged.outcome(one.rule, one.outcome, 1)
     return lines
+
+
+def credit_number(store: Store, what: str) -> int | None:
+    """Of a credit that is named by its number or its `ccid:`."""
+    with store.reading() as session:
+        credit = _find_credit(session, what)
+        return credit.id if credit else None
 
 
 def _find_credit(session: Session, what: str) -> Credit | None:

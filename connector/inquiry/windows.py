@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from connector.collection import cursor, reader
-from connector.collection.connect import open_client
 from connector.collection.reading import heeds, read_all
 from connector.collection.rereading import lies_in
 from connector.config import SourceConfig
+from connector.endpoints import open_client
 from connector.lrs.client import Query
 from connector.lrs.statement import Read
 from connector.records import Frozen
@@ -53,4 +53,4 @@ def pages(window: Window) -> Iterator[tuple[float, list[Read]]]:
 
 
 def _is_in(window: Window, one: Read) -> bool:
-    return lies_in(window.source, window.since, window.until, one.statement)
+    return not one.is_report and lies_in(window.source, window.since, window.until, one.statement)

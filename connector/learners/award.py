@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from connector.config import Config
 from connector.learners.credit_id import credit_id, rems_credit_id, rems_key, rems_local_id
+from connector.learners.naming import spoken
 from connector.records import Completion, CreditOffer
 from connector.store.moves import note
 from connector.store.states import State
@@ -121,6 +122,7 @@ def _open(
         learner_id=learner.id,
         per=completion.per,
         anchor=evidence.actor_key,
+        actor_name=spoken(statement.raw, evidence.actor_key),
         rule=completion.rule,
         rule_hash=completion.rule_hash,
         completed_on=completion.day,

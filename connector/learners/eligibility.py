@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from connector.config import LearnersConfig
-from connector.records import Actor, Learner, Problem
+from connector.records import Actor, Dispute, Learner, Problem
 from connector.store.people import no_consent
 from connector.store.reasons import NOT_ELIGIBLE
 
@@ -14,6 +16,19 @@ OTHER_PERSON = Problem(
     hint="if it is the same person, put the former values back and change one of them at a time",
     who=Actor.COORDINATOR,
 )
+
+NAME_DIFFERS = Problem(
+    code="learner.name_differs",
+    field="actor_name",
+    message="the name in the statement is not the one that the learner source has for this mailbox or account",
+    hint="if both are one person, say so with `unmatched fix --same-person`; if several share it, each needs his own",
+    who=Actor.COORDINATOR,
+)
+
+
+def disagreements(disputes: Iterable[Dispute], settled: Collection[str]) -> list[Problem]:
+    """What two sources say differently of who he is, until a person has said what is right in that field."""
+    return [_sources_disagree(one) for one in disputes if one.field not in settled]
 
 
 def gate(learner: Learner, kind: str, config: LearnersConfig, *, found: bool) -> list[Problem]:
@@ -31,6 +46,21 @@ def gate(learner: Learner, kind: str, config: LearnersConfig, *, found: bool) ->
     elif learner.profession.upper() not in {name.upper() for name in professions}:
         problems.append(_not_eligible(kind))
     return problems
+
+
+def _sources_disagree(dispute: Dispute) -> Problem:
+    one, other = dispute.origins
+    return Problem(
+        code="learner.sources_disagree",
+        field=dispute.field,
+        message=f"{one or 'a source'} and {other or 'another'} do not agree on {_in_words(dispute.field)}",
+        hint="correct the one that is wrong, or say what is right with `unmatched fix`",
+        who=Actor.COORDINATOR,
+    )
+
+
+def _in_words(field: str) -> str:
+    return f"the {field.removeprefix('ids.')} number" if field.startswith("ids.") else f"the {field.replace('_', ' ')}"
 
 
 def _not_found() -> Problem:

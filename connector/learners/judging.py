@@ -11,10 +11,10 @@ from datetime import datetime
 from sqlmodel import Session, col, or_, select
 
 from connector.learners import award as awards
-from connector.learners import people, rems, replacing, series, standing
-from connector.learners.eligibility import OTHER_PERSON, gate
-from connector.records import Counts, Learner, Problem
-from connector.store import poison
+from connector.learners import naming, people, rems, replacing, series, standing
+from connector.learners.eligibility import NAME_DIFFERS, OTHER_PERSON, disagreements, gate
+from connector.records import Counts, Dispute, Learner, Problem
+from connector.store import fixes, poison
 from connector.store.moves import move
 from connector.store.people import as_learner, snapshot
 from connector.store.reasons import NOT_ELIGIBLE
@@ -50,6 +50,8 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
     learner = as_learner(session, row)
     if changed:
         _correct_at_pars(session, opening, row, learner, counts)
+    settled, his_names = fixes.standing(session, [row.id])[row.id], fixes.actor_names(session, row.id)
+    disputed = disagreements(map(Dispute.model_validate, row.disputes or ()), settled)
     mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
     closed = col(Credit.state) == State.CLOSED
     barred = closed if changed else closed & (col(Credit.reason) == NOT_ELIGIBLE)
@@ -59,9 +61,17 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
             if credit.kind == "rems":
                 _complete_rems(session, award, learner)
             problems = gate(learner, credit.kind, opening.config.learners, found=row.found)
+            if credit.kind != "rems" and row.found:
+                problems[:0] = [*disputed, *_misnamed(award, learner, his_names)]
             if people.given_away(session, award):
                 problems.insert(0, OTHER_PERSON)
             _apply(session, credit, award, problems, opening.now, counts, changed=changed)
+
+
+def _misnamed(award: Award, learner: Learner, his_names: Collection[str]) -> list[Problem]:
+    """Does the statement that opened it name somebody else, and has nobody said that this is his name too?"""
+    fits = naming.fits(award.actor_name, learner) or naming.is_said(award.actor_name, his_names)
+    return [] if fits else [NAME_DIFFERS]
 
 
 def _correct_at_pars(

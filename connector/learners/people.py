@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
+from connector.learners import claiming, merging
 from connector.learners.directory import Answers
-from connector.learners.merging import gives_away, is_same, is_someone_else
-from connector.records import ActorKey, BirthDay, Consent, Found, Learner, LicenceNumber, PersonName
+from connector.records import ActorKey, Consent, Dispute, Found, Learner
 from connector.store import fixes
 from connector.store.people import as_learner
 from connector.store.signs import sign
@@ -46,30 +46,30 @@ def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -
     his other keys: only what was linked to him by mistake moves, with the awards it opened. A key that the sources
     gave away, say an account name used again, goes alone: what it opened was earned by him who had it then.
     """
-    found = answers.about([key])
-    keys = {key, *(found.keys if found else ())}
-    links = _links(session, keys)
+    claim = claiming.claim(session, key, answers)
+    found, keys, links = claim.found, claim.keys, claim.links
     rows = [session.get_one(LearnerRow, number) for number in sorted({link.learner_id for link in links.values()})]
     before = [_as_seen(session, row) for row in rows]
-    mistaken = {row.id for row in rows if found and _is_someone_elses(session, row, keys, found, answers)}
-    mine = [row for row in rows if row.id not in mistaken and not _is_given_away(row, found)]
-    row = mine[0] if mine else (_former(session, rows, keys, found) or _new(session))
+    mistaken = {row.id for row in rows if found and claiming.is_someone_elses(session, row, keys, found, answers)}
+    mine = [row for row in rows if row.id not in mistaken and not claiming.is_given_away(row, found)]
+    row = mine[0] if mine else (_former(session, rows, keys, found) or new(session))
     for other in mine[1:]:
-        _merge(session, other, row, now)
+        merge(session, other, row, now)
     moved = [link for link in links.values() if link.learner_id != row.id]
     left = frozenset(link.learner_id for link in moved)
+    origin = found.learner.origins.get("family_name", "directory") if found else "statement"
     parted: set[int] = set()
     for link in moved:
-        parted.update(_take_over(session, link, row, keys) if link.learner_id in mistaken else ())
-        link.learner_id = row.id
+        parted.update(take_over(session, link, row, keys) if link.learner_id in mistaken else ())
+        link.learner_id, link.origin = row.id, origin
         session.add(link)
-    origin = found.learner.origins.get("family_name", "directory") if found else "statement"
     new_keys = bool(keys - links.keys()) or len(mine) > 1  # merged: his other keys are new to one of the two
     session.add_all(LearnerKey(actor_key=one, learner_id=row.id, origin=origin) for one in sorted(keys - links.keys()))
     session.flush()
     theirs = _all_keys(session, row, rows, keys)
-    own = [one for one in theirs if one in keys or not _is_lost(row, one, found, answers)]
-    _update(session, row, answers.about(own), now)
+    aside = claiming.set_aside(session, row, answers)
+    own = [one for one in theirs if one not in aside and (one in keys or not _is_lost(row, one, found, answers))]
+    _update(session, row, _disputed(answers.about(own), claim.disputes, aside, answers), now)
     session.flush()
     sign(session, row.id)
     after = _as_seen(session, row) if rows else None
@@ -89,12 +89,9 @@ def anchors(session: Session, learners: Collection[int]) -> set[ActorKey]:
     return {ActorKey(key) for key in session.exec(opened)}
 
 
-def _links(session: Session, keys: Collection[ActorKey]) -> dict[ActorKey, LearnerKey]:
-    found = session.exec(select(LearnerKey).where(col(LearnerKey.actor_key).in_(sorted(keys))))
-    return {ActorKey(link.actor_key): link for link in found}
-
-
-def _all_keys(session: Session, row: LearnerRow, known: list[LearnerRow], keys: set[ActorKey]) -> Collection[ActorKey]:
+def _all_keys(
+    session: Session, row: LearnerRow, known: list[LearnerRow], keys: Collection[ActorKey]
+) -> Collection[ActorKey]:
     return keys_of(session, [row.id])[row.id] if known else keys
 
 
@@ -105,35 +102,19 @@ def _as_seen(session: Session, row: LearnerRow) -> Learner:
     return seen.model_copy(update={"origins": {}, "consent": consent})
 
 
-def _is_someone_elses(session: Session, row: LearnerRow, keys: set[ActorKey], found: Found, answers: Answers) -> bool:
-    """Is this learner, by what is known of him and by what the sources say of his other keys, another person?"""
-    others = [one for one in keys_of(session, [row.id])[row.id] if one not in keys]
-    return is_someone_else(as_learner(session, row), found.learner) and _strangers(others, found, answers)
-
-
-def _strangers(keys: Iterable[ActorKey], found: Found | None, answers: Answers) -> bool:
-    """Do the sources give one of these keys to another person than the one they found?"""
-    others = [other for one in keys if (other := answers.about([one]))]
-    return found is not None and any(is_someone_else(other.learner, found.learner) for other in others)
-
-
-def _is_given_away(row: LearnerRow, said: Found | None) -> bool:
-    return said is not None and row.found and gives_away(_kept(row), said.learner)
-
-
 def _is_lost(row: LearnerRow, key: ActorKey, found: Found | None, answers: Answers) -> bool:
     """Is this key of his somebody else's by now? It is looked at when its own turn comes."""
-    return _strangers([key], found, answers) or _is_given_away(row, answers.about([key]))
+    return claiming.strangers([key], found, answers) or claiming.is_given_away(row, answers.about([key]))
 
 
-def _kept(row: LearnerRow) -> Learner:
-    """What the sources said last, without anybody's fixes."""
-    return Learner(
-        given_name=PersonName(row.given_name) if row.given_name else None,
-        family_name=PersonName(row.family_name) if row.family_name else None,
-        birth_day=BirthDay(row.birth_day) if row.birth_day else None,
-        ids={domain: LicenceNumber(value) for domain, value in row.ids.items()},
-    )
+def _disputed(
+    said: Found | None, disputes: Sequence[Dispute], aside: Sequence[ActorKey], answers: Answers
+) -> Found | None:
+    """What the sources say of him, with everything that speaks against it."""
+    if said is None:
+        return None
+    against = [one for key in aside if (other := answers.about([key])) for one in merging.disputes(said, other)]
+    return said.model_copy(update={"disputes": tuple(dict.fromkeys([*said.disputes, *disputes, *against]))})
 
 
 def _former(
@@ -145,10 +126,10 @@ def _former(
     had = select(Award.learner_id).where(col(Award.anchor).in_(sorted(keys))).distinct()
     numbers = set(session.exec(had)) - {row.id for row in rows}
     known = [session.get_one(LearnerRow, number) for number in sorted(numbers)]
-    return next((row for row in known if row.found and is_same(_kept(row), found.learner)), None)
+    return next((row for row in known if row.found and merging.is_same(claiming.kept(row), found.learner)), None)
 
 
-def _take_over(session: Session, link: LearnerKey, row: LearnerRow, keys: set[ActorKey]) -> set[int]:
+def take_over(session: Session, link: LearnerKey, row: LearnerRow, keys: Collection[ActorKey]) -> set[int]:
     """A key that was another learner's comes with the awards it opened; what either one's statements said for the
     other's awards is joined anew. All awards that the two had as one."""
     theirs = select(Award).where(Award.learner_id == link.learner_id)
@@ -169,15 +150,15 @@ def _take_over(session: Session, link: LearnerKey, row: LearnerRow, keys: set[Ac
     return {award.id for award in (*opened, *left)}
 
 
-def _new(session: Session) -> LearnerRow:
+def new(session: Session) -> LearnerRow:
     row = LearnerRow()
     session.add(row)
     session.flush()
     return row
 
 
-def _merge(session: Session, row: LearnerRow, into: LearnerRow, now: datetime) -> None:
-    """The directory says two actors are one person: all that was his moves, the awards keep their anchors."""
+def merge(session: Session, row: LearnerRow, into: LearnerRow, now: datetime) -> None:
+    """Two actors are one person: all that was his moves, the awards keep their anchors."""
     fixed = fixes.standing(session, [into.id])[into.id]
     for table in (LearnerKey, Award, ConsentRow, LearnerFix):
         for one in session.exec(select(table).where(col(table.learner_id) == row.id)).all():
@@ -194,9 +175,10 @@ def _update(session: Session, row: LearnerRow, found: Found | None, now: datetim
     row.fetched_at = now
     row.found = row.found or found is not None
     if found is not None:
-        columns = _columns(found.learner)
-        row.ids_since = _since(row, columns["ids"], now)
-        for name, value in columns.items():
+        said = columns(found.learner)
+        row.disputes = [one.model_dump(mode="json") for one in found.disputes] or None
+        row.ids_since = _since(row, said["ids"], now)
+        for name, value in said.items():
             if getattr(row, name) != value:
                 setattr(row, name, value)
         fixes.end_outdated(session, row, now)
@@ -210,7 +192,7 @@ def _since(row: LearnerRow, ids: dict[str, str], now: datetime) -> dict[str, str
     return {domain: kept.get(domain, now.isoformat()) for domain in ids}
 
 
-def _columns(learner: Learner) -> dict[str, Any]:
+def columns(learner: Learner) -> dict[str, Any]:
     """A learner as column values; this is the one place where personal values are written."""
     return {
         "given_name": learner.given_name.get_secret_value() if learner.given_name else None,

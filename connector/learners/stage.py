@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import text
@@ -13,11 +15,13 @@ from sqlmodel import Session, col, or_, select
 from connector.config import Config
 from connector.learners import award as awards
 from connector.learners import (
+    claiming,
     corrections,
     decisions,
     directory,
     evidence,
     judging,
+    linking,
     open_dates,
     people,
     series,
@@ -52,12 +56,11 @@ def run(store: Store, config: Config) -> Counts:
     evidence.listen(store, config, ROOM, counts)
     decisions.carry_out(store, config, ROOM, counts)
     asked = directory.sources(config, store)
+    linking.carry_out(store, config, ROOM, partial(directory.fetch, asked), counts)
     stamps = [source.stamp() for source in asked]
     said_more = _SEEN.get(store) != stamps
-    for learners in _stale(store, config, datetime.now(UTC), said_more=said_more):
-        if store.stopping.is_set():
-            return counts
-        _refresh(store, config, asked, learners, counts)
+    if not _refresh_stale(store, config, asked, counts, said_more=said_more):
+        return counts
     _SEEN[store] = stamps
     open_dates.fill(store, config, counts)
     _meet(store, config, asked, counts)
@@ -83,10 +86,10 @@ def _meet(store: Store, config: Config, asked: Sequence[directory.Source], count
         with store.writing() as session:
             alone(session, ROOM)
             relinked = set[int]()
-            ours = evidence.of_learners(session, keys, answers)
+            ours = evidence.of_learners(session, keys - answers.silent, answers)
             changed = _remember_all(session, opening, ours, answers, relinked)
             evidence.look(session, opening, relinked, counts)
-            evidence.done(session, rows)
+            evidence.done(session, _heard(rows, answers))
             judging.judge_all(session, opening, changed, counts, relinked)
         after = rows[-1].id
 
@@ -108,6 +111,9 @@ def _join(
 ) -> None:
     """One batch of completions into awards; then every learner met is judged, once."""
     answers = _ask(store, asked, {ActorKey(row.actor_key) for row in waiting})
+    waiting = _heard(waiting, answers)
+    if not waiting:
+        return
     opening = awards.Opening(config, datetime.now(UTC))
     with store.writing() as session:
         alone(session, ROOM)  # two daemons that meet one new learner would open him twice
@@ -138,16 +144,34 @@ def _still_waiting(session: Session, waiting: Sequence[EvidenceRow]) -> Sequence
 
 def _ask(store: Store, asked: Sequence[directory.Source], keys: Collection[ActorKey]) -> directory.Answers:
     """What the sources say about these actors, and about every key that is or would be linked with them: only so can
-    it be told whether two actors are one person or two."""
-    wanted = set(keys)
+    it be told whether two actors are one person or two. Of whom a source is silent, all his keys are."""
+    answers = directory.Answers([{} for _ in asked])
+    wanted, known = set(keys), set[ActorKey]()
     while True:
         with store.reading() as session:
             wanted = people.linked(session, wanted)
-        answers = directory.fetch(asked, wanted)
-        grown = wanted | answers.keys()
-        if grown == wanted:
-            return answers
-        wanted = grown
+        if wanted == known:
+            return _all_silent(store, answers)
+        said = directory.fetch(asked, wanted - known)
+        with store.reading() as session:
+            said = claiming.without_unlinked(session, said, wanted | said.keys())
+        answers, known = answers.beside(said), wanted
+        wanted = wanted | answers.keys()
+
+
+def _all_silent(store: Store, answers: directory.Answers) -> directory.Answers:
+    """One person is not half silent."""
+    silent, more = set[ActorKey](), set(answers.silent)
+    while more != silent:
+        silent = more
+        with store.reading() as session:
+            more = answers.spread(people.linked(session, silent))
+    return replace(answers, silent=frozenset(silent))
+
+
+def _heard(rows: Sequence[EvidenceRow], answers: directory.Answers) -> list[EvidenceRow]:
+    """Those of them about whose actors every source has spoken: the others wait."""
+    return [row for row in rows if row.actor_key not in answers.silent]
 
 
 def _remember_all(
@@ -157,9 +181,10 @@ def _remember_all(
     answers: directory.Answers,
     relinked: set[int],
 ) -> dict[int, bool]:
-    """The learners of these keys by number, each with whether he changed; `relinked` are those with other keys now."""
+    """The learners of these keys by number, each with whether he changed; `relinked` are those with other keys now.
+    Nobody is touched of whom a source is silent."""
     changed: dict[int, bool] = {}
-    done: set[ActorKey] = set()
+    done = set(answers.silent)
     for key in keys:
         if key in done:
             continue
@@ -246,23 +271,45 @@ def _stale(store: Store, config: Config, now: datetime, *, said_more: bool) -> l
     return [*_batches(sorted(found - unshared)), *_batches(sorted(unshared), FEW)]
 
 
+def _refresh_stale(
+    store: Store, config: Config, asked: Sequence[directory.Source], counts: Counts, *, said_more: bool
+) -> bool:
+    """Those whose time has come are asked about anew. A source that says more changes nothing in what the others said.
+    False when it was cut short."""
+    now = datetime.now(UTC)
+    met = set[int]()
+    for more in (False, True)[: 1 + said_more]:
+        for learners in _stale(store, config, now, said_more=more):
+            if store.stopping.is_set():
+                return False
+            if left := [one for one in learners if one not in met]:
+                _refresh(store, config, asked if more else directory.anew(asked), left, counts)
+            met.update(learners)
+    return True
+
+
 def _refresh(
     store: Store, config: Config, asked: Sequence[directory.Source], learners: Collection[int], counts: Counts
-) -> None:
+) -> set[int]:
+    """Look these learners up again. Returns those of whom every source has spoken: the others stay as they are."""
     with store.reading() as session:
-        mine = {key for keys in people.keys_of(session, learners).values() for key in keys}
-        keys = sorted(mine | people.anchors(session, learners))
+        mine = people.keys_of(session, learners)
+        keys = sorted({key for theirs in mine.values() for key in theirs} | people.anchors(session, learners))
     answers = _ask(store, asked, keys)
+    heard = {one for one in learners if answers.silent.isdisjoint(mine.get(one, ()))}
+    if not heard:
+        return heard
     opening = awards.Opening(config, datetime.now(UTC))
     with store.writing() as session:
         alone(session, ROOM)
         relinked = set[int]()
         changed = _remember_all(session, opening, keys, answers, relinked)
         evidence.look(session, opening, relinked, counts)
-        for learner_id in learners:  # also whoever lost every key
+        for learner_id in heard:  # also whoever lost every key
             session.get_one(LearnerRow, learner_id).fetched_at = opening.now
-        judging.judge_all(session, opening, dict.fromkeys(learners, False) | changed, counts, relinked)
-    counts["refreshed"] += len(learners)
+        judging.judge_all(session, opening, dict.fromkeys(sorted(heard), False) | changed, counts, relinked)
+    counts["refreshed"] += len(heard)
+    return heard
 
 
 def _follow(store: Store, config: Config, counts: Counts) -> None:
@@ -296,7 +343,8 @@ def _correct(store: Store, config: Config, asked: Sequence[directory.Source], co
     left = sorted(left, key=lambda learner_id: learner_id <= last)[:BATCH]  # a plan may concern thousands
     if left:
         _CORRECTED[store] = left[-1]
-        _refresh(store, config, asked, left, counts)
+        heard = _refresh(store, config, directory.anew(asked), left, counts)
+        left = [one for one in left if one in heard]
     for learner_id in left:
         if store.stopping.is_set():
             return

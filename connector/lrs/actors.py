@@ -64,9 +64,18 @@ def members(group: dict[str, Any]) -> tuple[tuple[ActorKey, ...], Problem | None
     return usable, unusable.problem if None in keys else None
 
 
-def _member(agent: Any) -> ActorKey | None:
+def agent(actor: Any, key: str) -> dict[str, Any]:
+    """Whoever has this key, as the statement names him: its actor or a member of its group; ValueError for nobody."""
+    listed = actor.get("member") if is_group(actor) else actor
+    for one in listed if isinstance(listed, list) else [listed]:
+        if _member(one) == key:
+            return dict(one)
+    raise ValueError("nobody in it has this key")
+
+
+def _member(one: Any) -> ActorKey | None:
     try:
-        return actor_key(agent)
+        return actor_key(one)
     except NotUsableError:
         return None
 

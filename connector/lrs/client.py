@@ -1,4 +1,4 @@
-"""Speaks to one LRS: a page, the page after it, what it says of itself. Knows no cursor, no table and no setting file.
+"""Speaks to one LRS: a page, the next one, what it says of itself, a statement. Knows no cursor, table or setting file.
 
 Credentials go to the endpoint's own origin and nowhere else, whatever an answer asks for.
 """
@@ -22,6 +22,8 @@ from connector.errors import NeedsOperator, RetryLater
 from connector.http import Http, HttpAnswer, TimedOut
 from connector.lrs import moments, multipart, slices
 from connector.lrs.login import Login, proxy_refusal
+from connector.lrs.own import CREDIT
+from connector.lrs.statement import MOST_BYTES
 
 CONNECT_SECONDS = 10.0
 ATTEMPTS, PATIENCE_SECONDS = 3, 20.0
@@ -73,6 +75,7 @@ class Page:
 
 
 Whither = Literal["relative", "own", "elsewhere"]
+Put = Literal["stored", "taken", "refused"]
 
 
 def open_http(
@@ -134,6 +137,30 @@ class LrsClient:
         named = (_version(one) for one in versions if isinstance(one, str)) if isinstance(versions, list) else ()
         return tuple(version for version in named if version)[:MOST_VERSIONS]
 
+    def put(self, statement_id: str, raw: bytes) -> Put:
+        """Store one statement under its id. Twice is once, so that whatever fails may be asked again.
+
+        `taken`: another statement has this id. `refused`: the LRS will never take this one.
+        """
+        answer = self._read(self._statements, {"statementId": statement_id}, put=raw)
+        if answer.status in (200, 204):
+            return "stored"
+        if answer.status == 409:
+            return "stored" if self._holds_report(statement_id) else "taken"
+        if answer.status in (400, 413, 422):
+            return "refused"
+        if answer.status in (401, 403):
+            raise NeedsOperator(
+                "lrs.write_login", f"the LRS does not let this login write ({answer.status})", _MAY_WRITE
+            )
+        _judge(answer)
+        raise NeedsOperator("lrs.refused", "the LRS answers a PUT with a page", _WRONG[0][2])
+
+    def _holds_report(self, statement_id: str) -> bool:
+        """Some answer 409 also where nothing differs: is what stands there what we wrote?"""
+        answer = self._read(self._statements, {"statementId": statement_id}, most=MOST_BYTES)
+        return answer.status == 200 and CREDIT.encode() in answer.body  # one LRS answers with a list
+
     def whither(self, more: str) -> Whither:
         """Where a `more` leads: a path, the endpoint's own origin written out, or elsewhere (also: no address)."""
         try:
@@ -161,23 +188,28 @@ class LrsClient:
             "where that name is an inner one of the same LRS, `rewrite_more: true`",
         )
 
-    def _read(self, url: str, params: dict[str, str] | None = None, most: int | None = None) -> HttpAnswer:
+    def _read(
+        self, url: str, params: dict[str, str] | None = None, most: int | None = None, put: bytes = b""
+    ) -> HttpAnswer:
         """The answer; after a 401 asked once more, when there is another token to be had."""
-        answer, said = self._ask(url, params, most)
+        answer, said = self._ask(url, params, most, put)
         if answer.status == 401 and self._login.renew(said):
-            answer, _ = self._ask(url, params, most)
+            answer, _ = self._ask(url, params, most, put)
         return answer
 
-    def _ask(self, url: str, params: dict[str, str] | None, most: int | None) -> tuple[HttpAnswer, str]:
+    def _ask(self, url: str, params: dict[str, str] | None, most: int | None, put: bytes) -> tuple[HttpAnswer, str]:
         """The answer, and the `Authorization` that it answers."""
         for attempt in stamina.retry_context(
             on=_is_hiccup, attempts=ATTEMPTS, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=3.0
         ):
             with attempt:
                 said = self._login.authorization()
-                headers = self._headers | {"Authorization": said}
+                headers = (
+                    self._headers | {"Authorization": said} | ({"Content-Type": "application/json"} if put else {})
+                )
+                method = "PUT" if put else "GET"
                 try:
-                    return self._http.read("GET", url, headers=headers, params=params, most=most), said
+                    return self._http.read(method, url, headers=headers, params=params, body=put, most=most), said
                 except TimedOut as error:
                     raise TimedOut("lrs.timed_out", error.message, "a smaller `page` asks for less") from None
         raise AssertionError  # pragma: no cover - the context either returns or raises
@@ -232,6 +264,7 @@ _LOGIN = (
     "the LRS refuses the login",
     "check the source's `login`, and that it may read all statements",
 )
+_MAY_WRITE = "give it the right to write statements, or take this source out of `desk.write_back.sources`"
 _WRONG: Mapping[int, tuple[str, str, str]] = {
     401: _LOGIN,
     403: _LOGIN,

@@ -17,6 +17,7 @@ import tincan
 
 from connector.lrs import moments, slices
 from connector.lrs.actors import NotUsableError, actor_key, is_group, members
+from connector.lrs.own import CREDIT
 from connector.lrs.quirks import MOODLE_INFO
 from connector.records import Actor, ActorKey, Problem, Statement
 
@@ -35,6 +36,7 @@ class Read:
     """What one slice is. With a problem, `statement` holds what could be read, its id is `raw:<sha256>` if need be.
 
     A group that is fanned out has `members` in place of an actor, and both where only some of them can be told.
+    `is_report`: it is one that we wrote back ourselves (`own.report`), whoever sends it and under whatever id.
     """
 
     statement: Statement
@@ -42,6 +44,7 @@ class Read:
     voids: str = ""
     problem: Problem | None = None
     members: tuple[ActorKey, ...] = ()
+    is_report: bool = False
 
 
 Groups = Literal["hold", "fan_out"]
@@ -55,8 +58,10 @@ def read(raw: bytes, source: str, *, registration_is_session: bool = False, grou
     content, voids = "", ""
     people: tuple[ActorKey, ...] = ()
     problem: Problem | None = None
+    is_report = False
     try:
         document = _document(raw)
+        is_report = _is_report(document)
         voids = _voids(document)  # a void needs neither an actor nor a time
         for name, reader in _READERS.items():
             fields[name] = reader(document)
@@ -66,7 +71,7 @@ def read(raw: bytes, source: str, *, registration_is_session: bool = False, grou
     except NotUsableError as error:
         problem = error.problem
         fields = _BLANK | {"id": f"raw:{hashlib.sha256(raw).hexdigest()}"} | fields
-    return Read(Statement(**fields, source=source, raw=raw), content, voids, problem, people)
+    return Read(Statement(**fields, source=source, raw=raw), content, voids, problem, people, is_report)
 
 
 def typed(raw: bytes) -> tincan.Statement | Problem:
@@ -198,6 +203,11 @@ def _said_registration(document: dict[str, Any]) -> str:
 
 def _voids(document: dict[str, Any]) -> str:
     return _uuid(_dig(document, "object", "id")) if _is_voiding(document) else ""
+
+
+def _is_report(document: dict[str, Any]) -> bool:
+    extensions = _dig(document, "context", "extensions")
+    return isinstance(extensions, dict) and CREDIT in extensions
 
 
 def _is_voiding(document: dict[str, Any]) -> bool:

@@ -5,13 +5,22 @@ What ACCME says of a format holds the credit; what we only reason about (a check
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from connector.pars import vocabulary
 from connector.records import Actor, BirthDay, Identifier, Problem
 
+UNREADABLE = "unreadable"
+"""Stands for a value that is there and cannot be read: the gates hold it."""
 LICENCE_LENGTH = range(2, 26)
 _LICENCE_MARKS = frozenset(" -./")
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_MANGLED = re.compile(
+    # a number rounded, or with decimals; a date; a formula, or an error
+    rf"{UNREADABLE}|\d(?:[.,]\d+)?e\+\d+|\d+\.0|\d{{4}}-\d\d-\d\d(?: .*)?|\d\d?-{_MONTH}|{_MONTH}-\d\d|[=#].*",
+    re.IGNORECASE,
+)
 
 
 def npi(value: str, field: str = "ids.NPI") -> Problem | None:
@@ -88,6 +97,8 @@ def identifier(value: Identifier) -> Problem | None:
 
 
 def _plausible(plain: str, domain: str, field: str) -> Problem | None:
+    if _MANGLED.fullmatch(plain):
+        return _of_learner("learner.licence_format", field, "a spreadsheet has made something else of this number")
     if len(plain) not in LICENCE_LENGTH or not any(mark.isdecimal() for mark in plain):
         return _of_learner("learner.licence_format", field, "does not look like a licence or board id", holds=False)
     if not all(mark.isalnum() or mark in _LICENCE_MARKS for mark in plain):

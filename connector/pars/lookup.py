@@ -1,13 +1,20 @@
-"""Does PARS hold this credit? Asked by credit id and, for an identified learner, by learner, activity and date."""
+"""Does PARS hold this credit? Asked by credit id and, for an identified learner, by learner, activity and date.
+
+And would it know this learner?
+"""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import TypeVar
 
 from connector.errors import RetryLater
 from connector.pars.client import ParsClient
-from connector.pars.exchange import LearnerQuery, Unclear
-from connector.records import Frozen, Held, RecordCredit
+from connector.pars.exchange import LearnerQuery, MatchAnswer, Unclear
+from connector.records import Frozen, Held, Identifier, Learner, RecordCredit
+
+Answered = TypeVar("Answered")
 
 _WITHOUT_ANSWER = ("pars.server_error", "pars.unreadable", "pars.no_answer")
 
@@ -20,13 +27,21 @@ class Seen(Frozen):
 
 
 def look(client: ParsClient, credit: RecordCredit, query: LearnerQuery | None) -> Seen:
-    """Raises what a read raises. A REMS credit is asked for by its id alone: there is nobody to ask about.
+    """Raises what a read raises. A REMS credit is asked for by its id alone: there is nobody to ask about."""
+    return _answered(client, lambda: _look(client, credit, query))
 
-    PARS may stumble over one credit for ever: when it answers a harmless question, the trouble is that credit's alone
-    (Unclear) and not the channel's.
+
+def match(client: ParsClient, learner: Learner, identifier: Identifier) -> MatchAnswer:
+    """Raises what `look` raises, and CannotSend where the dialect has no match."""
+    return _answered(client, lambda: client.match(learner, identifier))
+
+
+def _answered(client: ParsClient, ask: Callable[[], Answered]) -> Answered:
+    """PARS may stumble over one credit or learner for ever: when it answers a harmless question, the trouble is that
+    one's alone (Unclear) and not the channel's.
     """
     try:
-        return _look(client, credit, query)
+        return ask()
     except RetryLater as error:
         if error.code not in _WITHOUT_ANSWER:
             raise

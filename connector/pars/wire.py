@@ -10,7 +10,7 @@ from __future__ import annotations
 from calendar import isleap
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from connector.pars.vocabulary import CME_CERTIFICATION, credit_type
 from connector.records import Frozen, RecordCredit
@@ -22,6 +22,9 @@ Guess = Annotated[T, _MARK]
 AR1: Final = "http://ns.medbiq.org/activityreport/v1/"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.-]*$")]
+Header = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*\w[^\x00-\x1f]*$", max_length=100)]
+Title = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\[\]:*?/\\]{1,31}$")]
+"""What Excel takes as the name of a sheet."""
 Url = Annotated[str, StringConstraints(pattern=r"^(https?://\S+)?$")]
 Call = Annotated[str, StringConstraints(pattern=r"^(GET|POST|PUT) /\S*$")]
 """Method and path, as `POST /SaveLearnerActivity`. DELETE is not among them: the draft's deletes a whole learner."""
@@ -291,11 +294,43 @@ class JsonWire(Frozen):
     answers: Answers = Answers()
 
 
+MATCH_COLUMNS: Final = ("given_name", "family_name", "birth_day", "state", "licence", "board", "board_id")
+MATCH_ANSWER: Final = ("result", "message")
+
+
+class MatchSheet(Frozen):
+    """The spreadsheet that asks PARS beforehand about many learners; that there is one is confirmed, and no more.
+
+    Columns by what they hold; `result` and `message` are those of the sheet that comes back.
+    """
+
+    sheet: Guess[Title] = "Sheet1"
+    given_name: Guess[Header] = "First Name"
+    family_name: Guess[Header] = "Last Name"
+    birth_day: Guess[Header] = "Date of Birth"
+    state: Guess[Header] = "Licensing State"
+    licence: Guess[Header] = "Licensing ID or NPI"
+    board: Guess[Header] = "Certifying Board"
+    board_id: Guess[Header] = "Certifying Board ID"
+    result: Guess[Header] = "Match"
+    message: Guess[Header] = "Message"
+    birth: Guess[Literal["MM/DD", "MM-DD"]] = "MM/DD"
+    words: Lists[MatchWords] = MatchWords()
+
+    @model_validator(mode="after")
+    def _headers_differ(self) -> MatchSheet:
+        names = [_plain(getattr(self, name)) for name in (*MATCH_COLUMNS, *MATCH_ANSWER)]
+        if len(set(names)) < len(names):
+            raise ValueError("two columns have one name")
+        return self
+
+
 class Wire(Frozen):
     """`wire:` in config.yaml."""
 
     xml_service: XmlWire = XmlWire()
     json_service: JsonWire = JsonWire()
+    match_sheet: MatchSheet = MatchSheet()
 
 
 def unverified(table: Frozen, prefix: str = "") -> list[str]:

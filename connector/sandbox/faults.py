@@ -44,6 +44,7 @@ _ALL = (
     Fault("refuse", "pars", "refuses each credit: Unspecified failure and `message`"),
     Fault("reject", "pars", "takes the credit; its board will reject it with `message`"),
     Fault("slow-board", "pars", "takes the credit; its board answers `seconds` later than usual", seconds=14 * 86400),
+    Fault("match-word", "pars", "answers a match with the word `message`, whoever is asked about"),
     Fault("draft-status-words", "pars", "JSON status reads know the word Completed only, as the draft does"),
     Fault("expired-more", "lrs", "404 for a `more`"),
     Fault("equal-stored", "lrs", "one `stored` for all statements of a request"),

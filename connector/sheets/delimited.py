@@ -27,7 +27,7 @@ def read(path: Path, columns: Columns) -> Sheet:
 
 def _read(path: Path, columns: Columns, *, checked: bool) -> Sheet:
     text = _text(path)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, columns.within), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, columns), strict=True)
     lines = _filled(reader)
     try:
         return table(path, guarded(path, lines) if checked else lines, columns)
@@ -35,10 +35,16 @@ def _read(path: Path, columns: Columns, *, checked: bool) -> Sheet:
         raise refused(path, reader.line_num, "config.sheet", "the row's quotes do not close") from None
 
 
-def _delimiter(text: str, lines: int) -> str:
-    """Whichever of the three the lines that may be the header have most of; the comma when in doubt."""
-    top = "\n".join(_BREAK.split(text, maxsplit=lines)[:lines])
-    return max(",;\t", key=top.count)
+def _delimiter(text: str, columns: Columns) -> str:
+    """Whichever of the three shows the most known names in one line, as cells may hold lists with another of them; else
+    the one that the lines that may be the header have most of; the comma when in doubt."""
+    top = _BREAK.split(text, maxsplit=columns.within)[: columns.within]
+
+    def shows(mark: str) -> tuple[int, int]:
+        named = ({columns.name(cell) for cell in line.split(mark)} & set(columns.known) for line in top)
+        return max(map(len, named)), sum(line.count(mark) for line in top)
+
+    return max(",;\t", key=shows)
 
 
 def _filled(reader: csv.reader) -> Iterator[Line]:  # type: ignore[valid-type]

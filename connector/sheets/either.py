@@ -22,15 +22,18 @@ def read_sheet(
     aliases: Mapping[str, str] | None = None,
     strict: bool = True,
     sheet: str = "",
+    keep_faults: bool = False,
 ) -> Sheet:
     """Read `.csv` or `.xlsx`, by the file's ending. Raises ConfigError with the place of everything wrong.
 
     `aliases` are other names of columns, in lower case with `_` between words. Without `strict` unknown columns are
     listed in place of refused. `sheet` names a sheet of a workbook; else the first visible one with the header counts.
+    With `keep_faults` a cell that cannot be used (a formula, an error of Excel's) is empty and stands in its row's
+    `faults`: the other rows are good.
     """
     if _is_no_file(path):
         raise refused(path, 0, "config.sheet", "the sheet cannot be read: it is no file")
-    columns = Columns(tuple(required), tuple(optional), aliases or {}, strict, HEADER_WITHIN)
+    columns = Columns(tuple(required), tuple(optional), aliases or {}, strict, HEADER_WITHIN, keep_faults)
     ending = path.suffix.lower()
     if ending == ".xlsx":
         return workbook.read(path, columns, sheet)

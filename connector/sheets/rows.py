@@ -22,7 +22,8 @@ _APART = re.compile(r"[\W_]+")
 class SheetRow:
     """One row; `cells` has every known column, empty text where the sheet has nothing. Its repr hides the cells.
 
-    `places` are the columns as the sheet numbers them, from 1; a workbook's are named by letters (`B7`).
+    `places` are the columns as the sheet numbers them, from 1; a workbook's are named by letters (`B7`). `faults` say
+    of columns why the row's cell there cannot be used, where the reader asked to keep such rows.
     """
 
     path: str
@@ -30,6 +31,7 @@ class SheetRow:
     cells: dict[str, str]
     places: dict[str, int]
     lettered: bool = False
+    faults: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, column: str) -> str:
         return self.cells[column]
@@ -71,6 +73,7 @@ class Columns:
     aliases: Mapping[str, str] = field(default_factory=dict)
     strict: bool = True  # an unknown name is refused; else it is listed
     within: int = 1
+    keep_faults: bool = False  # a cell that cannot be used is empty, and its row says why; else the sheet is refused
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -199,12 +202,18 @@ def _below(
             raise refused(path, line.number, "config.sheet", message)
         row = _row(path, line, columns, places, lettered=lettered)
         rows.append(row)
-        findings += [
-            row.finding(name, CELL, line.faults[place]) for name, place in places.items() if place in line.faults
-        ]
+        if not columns.keep_faults:
+            findings += faults(row)
     return rows, findings
+
+
+def faults(row: SheetRow) -> list[Finding]:
+    """A finding for each cell of the row that cannot be used."""
+    return [row.finding(name, CELL, why) for name, why in row.faults.items()]
 
 
 def _row(path: Path, line: Line, columns: Columns, places: dict[str, int], *, lettered: bool) -> SheetRow:
     given = {name: line.cells[place - 1].strip() for name, place in places.items() if place <= len(line.cells)}
-    return SheetRow(str(path), line.number, {name: given.get(name, "") for name in columns.known}, places, lettered)
+    wrong = {name: line.faults[place] for name, place in places.items() if place in line.faults}
+    cells = {name: "" if name in wrong else given.get(name, "") for name in columns.known}
+    return SheetRow(str(path), line.number, cells, places, lettered, wrong)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from itertools import islice
@@ -26,6 +26,9 @@ MOST_UNPACKED = 256 * 1024 * 1024
 MOST_PARTS = 2000
 MOST_COLUMNS = 256
 MOST_MERGED = 1000
+EXCELS_ROWS = 1 << 20
+FIRST_CUSTOM = 164
+"""Excel's own number formats are below; a workbook counts its own from here."""
 MOST_DIGITS = 10**15
 """Excel keeps 15 digits of a number and writes zeros for the rest."""
 
@@ -38,6 +41,7 @@ _ENTITIES = tuple(
     for spelling in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 )
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]{0,200}?ref=\"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})\"")
+_ZEROS = re.compile(r"0{2,}(?:;.*)?")
 _OVERLAP = 300  # bytes that two chunks share, so that no element is cut in two
 _AGAIN = "open it in Excel, look whether every row is there, and save it"
 _SAVE = "open it in Excel and save it as .xlsx, without a password"
@@ -141,13 +145,14 @@ def _lines(path: Path, worksheet: Any) -> Iterator[Line]:
     merged = _merged(worksheet)
     if len(merged) > MOST_MERGED:
         raise refused(path, 0, "config.sheet", f"more than {MOST_MERGED} groups of merged cells", "unmerge them")
-    last = 0
+    last, widths = 0, _widths(worksheet.parent)
     for number, cells in _parsed(worksheet):
-        if number > MOST_ROWS:
+        # empty ones are the rest of a format that somebody dragged down
+        if number > (MOST_ROWS if any(cell["value"] is not None for cell in cells) else EXCELS_ROWS):
             raise refused(path, number, "config.sheet", f"the sheet has more than {MOST_ROWS} rows")
         if number <= last or any(cell["row"] != number for cell in cells):
             raise refused(path, number, "config.sheet", "the sheet's rows are out of order", _AGAIN)
-        last, line = number, _line(path, number, cells)
+        last, line = number, _line(path, number, cells, widths)
         if line.faults or any(text.strip() for text in line.cells):
             line.faults.update(_in_merged(merged, number))
             yield line
@@ -168,7 +173,18 @@ def _parsed(worksheet: Any) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         ).parse()
 
 
-def _line(path: Path, number: int, cells: Iterable[dict[str, Any]]) -> Line:
+def _widths(book: Any) -> dict[int, int]:
+    """Styles that show a whole number with zeros in front, and how many digits they show (the format `00000`)."""
+    zeros = {
+        number: len(code.partition(";")[0])
+        for number, code in enumerate(book._number_formats, start=FIRST_CUSTOM)  # noqa: SLF001
+        if _ZEROS.fullmatch(code)
+    }
+    styles = enumerate(book._cell_styles)  # noqa: SLF001 - by number, as cells name them
+    return {style: zeros[one.numFmtId] for style, one in styles if one.numFmtId in zeros}
+
+
+def _line(path: Path, number: int, cells: Iterable[dict[str, Any]], widths: Mapping[int, int]) -> Line:
     line, seen = Line(number, []), set[int]()
     for cell in cells:
         place, value = cell["column"], cell["value"]
@@ -177,7 +193,9 @@ def _line(path: Path, number: int, cells: Iterable[dict[str, Any]]) -> Line:
         seen.add(place)
         if value is not None and place <= MOST_COLUMNS:
             line.cells.extend([""] * (place - len(line.cells)))
-            line.cells[place - 1], fault = _text(value, cell["data_type"])
+            text, fault = _text(value, cell["data_type"])
+            padded = text.isdecimal() and cell["data_type"] == "n"
+            line.cells[place - 1] = text.zfill(widths.get(cell["style_id"], 0)) if padded else text
             if fault:
                 line.faults[place] = fault
     return line

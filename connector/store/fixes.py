@@ -48,10 +48,11 @@ def put(session: Session, row: LearnerRow, field: str, value: str, *, by: str, n
         if value in actor_names(session, row.id):
             return False
     else:
-        if standing(session, [row.id])[row.id].get(field, source_value(row, field)) == value:
+        stands = standing(session, [row.id])[row.id]
+        if stands.get(field, "" if is_disputed(row, field) else source_value(row, field)) == value:
             return False
         _end(session, row, field, now)
-    if value and (field == ACTOR_NAME or value != source_value(row, field)):
+    if value and (field == ACTOR_NAME or value != source_value(row, field) or is_disputed(row, field)):
         replaced = _hashed(source_value(row, field))
         session.add(LearnerFix(learner_id=row.id, field=field, value=value, replaced_hash=replaced, by=by, at=now))
     session.flush()
@@ -65,6 +66,11 @@ def end_outdated(session: Session, row: LearnerRow, now: datetime) -> None:
         if fix.replaced_hash != _hashed(source_value(row, fix.field)):
             fix.ended_at = now
             session.add(fix)
+
+
+def is_disputed(row: LearnerRow, field: str) -> bool:
+    """Do the sources say different things of it? Then a person may also say that the first of them is right."""
+    return any(dispute["field"] == field for dispute in row.disputes or ())
 
 
 def source_value(row: LearnerRow, field: str) -> str:

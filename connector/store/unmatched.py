@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from connector.logs import log
 from connector.records import Problem
 from connector.store.moves import note
 from connector.store.states import State
-from connector.store.tables import Award, Credit, EvidenceRow, StatementRow
+from connector.store.tables import Award, Credit, Event, EvidenceRow, StatementRow
 
 
 def arose(session: Session, credit: Credit, award: Award, problem: Problem, *, now: datetime) -> None:
@@ -28,6 +28,15 @@ def arose(session: Session, credit: Credit, award: Award, problem: Problem, *, n
         who=str(problem.who),
         command=f"pars-connector unmatched show {credit.id}",
     )
+
+
+def told_as(session: Session, credit: Credit) -> str:
+    """The code under which its failed match was said last; empty where none is in question."""
+    if credit.unmatched_since is None:
+        return ""
+    said = select(Event.code).where(Event.subject == "credit", Event.subject_id == str(credit.id))
+    said = said.where(Event.what == "learner.unmatched").order_by(col(Event.id).desc())
+    return session.exec(said.limit(1)).first() or ""
 
 
 def solved(session: Session, credit: Credit, award: Award, *, now: datetime) -> None:

@@ -14,7 +14,7 @@ from connector.config import Config
 from connector.pars.exchange import CannotSend, LearnerQuery, Unclear
 from connector.pars.lookup import Seen, look
 from connector.records import Problem, Verdict
-from connector.store import elsewhere, releases, wishes
+from connector.store import elsewhere, matches, releases, wishes
 from connector.store.attention import UNEARNED
 from connector.store.circuit import back_off
 from connector.store.leases import free
@@ -26,6 +26,7 @@ from connector.store.succession import waits_for
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow, Record
 from connector.store.unmatched import follow_match
 from connector.store.views import as_record_credit, compared, learner_query, reported_on
+from connector.submission import prevalidation
 from connector.submission.assemble import assemble
 from connector.submission.web_service import Answer, Claim, Desk, carry, claim, keep, lock_record, pause, still_mine
 
@@ -80,6 +81,7 @@ def _waiting(now: datetime) -> SelectOfScalar[int]:
 def send_record(desk: Desk, record_id: int) -> Answer | None:
     """One record to PARS; None when there was nothing to send. The answer says whether the channel may go on."""
     _ask_first(desk, record_id)
+    _ask_match(desk, record_id)
     claimed = _claim(desk, record_id)
     if claimed is None:
         return None
@@ -176,6 +178,19 @@ def _ask_later(desk: Desk, credit: Credit, error: Unclear) -> None:
             session.add(fresh)
 
 
+def _ask_match(desk: Desk, record_id: int) -> None:
+    """Would PARS know whom this record names? Nobody is asked about who took back the permission to be named."""
+    if matches.mode(desk.config, desk.provider_id) == "off":
+        return
+    with desk.store.reading() as session:
+        record = session.get_one(Record, record_id)
+        if record.kind == "rems" or _is_withdrawn(session, record):
+            return
+        award = session.get_one(Award, record.award_id)
+        leaving = _ready(session, record_id, datetime.now(UTC), lock=False)
+    prevalidation.ask_beforehand(desk, award, leaving)
+
+
 def _claim(desk: Desk, record_id: int) -> Claim | None:
     """Written before it is sent: the credits under a lease, the submission with its payload."""
     now = datetime.now(UTC)
@@ -193,6 +208,8 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
             _hold(session, credits_, [refused], None, now)
             for credit in credits_:
                 credit.gate = [*credit.gate, refused.model_dump(mode="json")]  # until the learners room knows better
+            return None
+        if prevalidation.holds(session, desk, session.get_one(Award, record.award_id), credits_, now):
             return None
         learner_record = assemble(session, desk.config, record, credits_, "add")
         try:
@@ -258,4 +275,5 @@ def _settle(session: Session, credit: Credit, answer: Answer, desk: Desk, now: d
     settle(session, credit, outcome, now=now, by_status=False, by="submission")
     award = session.get_one(Award, credit.award_id)
     follow_match(session, credit, award, outcome.code, now=now)
+    prevalidation.heed(session, desk, award, credit, outcome)
     desk.counts[credit.state] += 1

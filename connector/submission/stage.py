@@ -17,7 +17,7 @@ from connector.store import circuit, poison
 from connector.store.session import Store, StoreUnavailable
 from connector.store.states import State
 from connector.store.tables import Channel, Credit
-from connector.submission import adds, deletes, send_off, wishes
+from connector.submission import adds, deletes, prevalidation, send_off, wishes
 from connector.submission.web_service import Answer, Desk
 
 _TO_LEAVE = (State.READY, State.WITHDRAWING)
@@ -38,7 +38,8 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
     if not circuit.is_closed(channel, datetime.now(UTC)):
         return
     going, coming = _due(store, provider)
-    if not (going or coming or channel.circuit == "open"):
+    unknown = _unknown(store, config, provider)
+    if not (going or coming or unknown or channel.circuit == "open"):
         return
     client = channels.client_of(store, config, provider, channel)
     if client is None:
@@ -49,8 +50,8 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
             with store.lines[channel.id]:
                 if not _probe(desk):
                     return
-        if _each(desk, going, deletes.withdraw_record):
-            _each(desk, coming, adds.send_record)
+        if _each(desk, going, deletes.withdraw_record) and _each(desk, coming, adds.send_record):
+            prevalidation.ask_daily(desk, unknown)
 
 
 def _due(store: Store, provider: ProviderConfig) -> tuple[list[int], list[int]]:
@@ -58,6 +59,12 @@ def _due(store: Store, provider: ProviderConfig) -> tuple[list[int], list[int]]:
     now = datetime.now(UTC)
     with store.reading() as session:
         return deletes.due_withdrawals(session, provider.id, now), adds.due_records(session, provider.id, now)
+
+
+def _unknown(store: Store, config: Config, provider: ProviderConfig) -> list[tuple[int, str]]:
+    """Learners about whom PARS is to be asked though nothing of theirs is about to leave."""
+    with store.reading() as session:
+        return prevalidation.due(session, config, provider.id, datetime.now(UTC))
 
 
 def _each(desk: Desk, record_ids: Iterable[int], send: Callable[[Desk, int], Answer | None]) -> bool:

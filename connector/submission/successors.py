@@ -20,6 +20,7 @@ from connector.store.reasons import MAXIMUM, NOT_ELIGIBLE, ROOM_FIRST, SAME_AWAR
 from connector.store.states import PARKED, State
 from connector.store.succession import PREDECESSOR, REPLACEMENT_HELD, heirs_of
 from connector.store.tables import Award, Credit, Event, LearnerRow
+from connector.submission import prevalidation
 
 LATE = "credit.correction_late"
 LATE_AFTER = timedelta(days=1)
@@ -63,6 +64,8 @@ def _kept_by(session: Session, config: Config, new: Credit, now: datetime) -> Ob
         return Obstacle(new.id)
     if problems := [*_stored(config, new, waits), *_last(session, config, new, now)]:
         return Obstacle(new.id, next((one.code for one in problems if one.who is not Actor.NOBODY), ""))
+    if prevalidation.is_unasked(session, config, new):
+        return Obstacle(new.id)  # a delete must not leave for one whom PARS then does not know
     judged = new.reason in waits and new.next_at is not None and new.next_at > now
     return None if judged or new.state == State.READY else Obstacle(new.id)
 
@@ -82,13 +85,14 @@ def _stored(config: Config, new: Credit, waits: Collection[str]) -> list[Problem
 
 
 def _last(session: Session, config: Config, new: Credit, now: datetime) -> list[Problem]:
-    """What may have been written since they judged it: in the configuration, or about the learner's permission."""
+    """What may have come since they judged it: in the configuration, about the learner's permission, from PARS."""
     award = session.get_one(Award, new.award_id)
     problems = releases.problems(session, config.provider(new.provider_id), award, now)
     consent = newest_consent(session, session.get_one(LearnerRow, award.learner_id))
     if new.kind != "rems" and consent is not None and not consent.given:
         problems.append(no_consent(withdrawn=True))
-    return problems
+    doubt = prevalidation.doubt(session, config, award, new)
+    return [*problems, doubt] if doubt and doubt.holds else problems
 
 
 def call_person(session: Session, old: Credit, found: Obstacle, now: datetime) -> None:

@@ -40,7 +40,12 @@ def check(case: Case) -> list[Problem]:
     problems = [*_record(case), *_amount(case)]
     if case.credit.kind == "rems":
         return problems + _rems(case)
-    return [*problems, *_person(case.learner), *_identifier(case), *_board(case)]
+    return [*problems, *of_learner(case.learner, case.credit, case.identifier_order), *_board(case)]
+
+
+def of_learner(learner: Learner, credit: RecordCredit, order: Sequence[str]) -> list[Problem]:
+    """What of it is about the learner alone: it can be asked before anything is completed."""
+    return [*_person(learner), *_identifier(learner, credit, order)]
 
 
 def choose_identifier(credit: RecordCredit, learner: Learner, order: Sequence[str]) -> Identifier | None:
@@ -116,16 +121,16 @@ def _person(learner: Learner) -> list[Problem]:
     return problems
 
 
-def _identifier(case: Case) -> list[Problem]:
-    chosen = choose_identifier(case.credit, case.learner, case.identifier_order)
+def _identifier(learner: Learner, credit: RecordCredit, order: Sequence[str]) -> list[Problem]:
+    chosen = choose_identifier(credit, learner, order)
     if chosen is not None:
         return [bad] if (bad := identifiers.identifier(chosen)) else []
-    board = vocabulary.BOARDS.get(case.credit.board)
+    board = vocabulary.BOARDS.get(credit.board)
     if board and board.id_optional:
         return []
-    if case.credit.board:
-        message = f"the learner's {case.credit.board} id is needed"
-        return [_missing("learner.no_board_id", f"ids.{case.credit.board}", message, who=Actor.LEARNER)]
+    if credit.board:
+        message = f"the learner's {credit.board} id is needed"
+        return [_missing("learner.no_board_id", f"ids.{credit.board}", message, who=Actor.LEARNER)]
     return [
         _missing("learner.no_identifier", "ids.NPI", "an NPI or a state licence number is needed", who=Actor.LEARNER)
     ]

@@ -11,19 +11,18 @@ from sqlmodel import Session, col, func, or_, select
 from connector.config import Config, ValidationConfig
 from connector.pars.vocabulary import JOURNAL_FORMAT
 from connector.records import Counts, Identifier, Learner, Problem, RemsAnswers
-from connector.store import poison, releases
+from connector.store import matches, poison, releases
 from connector.store.moves import move
 from connector.store.people import as_learner
 from connector.store.session import Store
 from connector.store.states import LIVE, State
 from connector.store.succession import PREDECESSOR
 from connector.store.tables import ActivityRow, Award, Credit, LearnerRow
-from connector.store.unmatched import arose, solved
 from connector.store.views import as_record_credit
-from connector.validation import activity_checks, baseline, checks, people, predecessor, room
+from connector.validation import activity_checks, baseline, checks, matched, people, predecessor, room
 
 BATCH = 200
-NOT_FOUND = "learner.not_found"
+NOT_FOUND = matched.NOT_FOUND
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -31,6 +30,7 @@ def run(store: Store, config: Config) -> Counts:
     counts = Counts()
     now = datetime.now(UTC)
     predecessor.call_up(store)
+    matched.call_up(store)
     after = 0
     while not store.stopping.is_set() and (last := _batch(store, config, after, now, counts)):
         after = last
@@ -71,23 +71,24 @@ def _judge(
         return  # the learners room shares out anew what he earns again and again
     learner = as_learner(session, row)
     problems = [Problem.model_validate(row) for row in credit.gate]
+    chosen = _identifier(config, credit, learner)
+    said = matched.answer(session, config, award, learner, chosen)
     if not any(problem.code == NOT_FOUND for problem in problems):
         problems += _problems(session, config, credit, award, learner, now)
-        thing = people.thing(award, credit, _identifier(config, credit, learner))
-        problems += people.check(thing, award.learner_id, reported)
+        problems += people.check(people.thing(award, credit, chosen), award.learner_id, reported)
+        problems += matched.check(said, config)
         problems += baseline.check(session, credit, award)
         problems += releases.problems(session, config.provider(award.provider_id), award, now)
         problems += room.check(session, credit, award, _activity_of(session, award))
         problems += predecessor.check(session, credit)
-        if not credit.attempts:  # after PARS's own "no match", only PARS says that it is solved
-            solved(session, credit, award, now=now)
+    matched.tell(session, award, credit, problems, said, now)
     held = [problem for problem in problems if stops(problem, config.validation)]
     credit.problems = [problem.model_dump(mode="json") for problem in problems]
-    chosen = _identifier(config, credit, learner)
     if held:
-        if held[0].code == PREDECESSOR:  # its document is tried before the old one's delete leaves
-            _name_identifier(credit, chosen)
-        _hold(session, credit, award, held, _again(session, config, award, now), now)
+        if held[0].code in (PREDECESSOR, *matches.DOUBTS):
+            _name_identifier(credit, chosen)  # by which PARS is asked; the document is tried before a delete leaves
+        credit.reason, credit.next_at = held[0].code, _again(session, config, award, now)
+        session.add(credit)
         counts["held"] += 1
         return
     _name_identifier(credit, chosen)
@@ -106,13 +107,6 @@ def _again(session: Session, config: Config, award: Award, now: datetime) -> dat
 def stops(problem: Problem, config: ValidationConfig) -> bool:
     """A confirmed fact holds; an inferred one only when the provider wants it strictly."""
     return problem.holds or config.strict
-
-
-def _hold(session: Session, credit: Credit, award: Award, held: list[Problem], again: datetime, now: datetime) -> None:
-    credit.reason, credit.next_at = held[0].code, again
-    session.add(credit)
-    if held[0].code == NOT_FOUND:
-        arose(session, credit, award, held[0], now=now)
 
 
 def _identifier(config: Config, credit: Credit, learner: Learner) -> Identifier | None:

@@ -61,6 +61,10 @@ class Delivery:
     def set(self, **parts: Any) -> None:
         self.config = self.config.model_copy(update=parts)
 
+    def prevalidate(self, how: str) -> None:
+        """`off` where a test is about the first request of a turn being the save."""
+        self.set(learners=self.config.learners.model_copy(update={"prevalidate": how}))
+
     def ready(
         self,
         person: str = "aoneill",

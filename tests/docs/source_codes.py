@@ -12,7 +12,7 @@ from connector.pars.wire import Reasons
 ROOT = Path(__file__).parents[2]
 FAMILIES = (
     "activity", "award", "config", "closed", "connector", "credit", "evidence", "inlet", "learner", "lrs", "mapping",
-    "moodle", "pars", "rems", "statement", "store", "web",
+    "moodle", "notice", "pars", "rems", "statement", "store", "web",
 )  # fmt: skip
 _CODE = re.compile(rf"({'|'.join(FAMILIES)})\.[a-z_]+")
 _ANY_CODE = re.compile(r"[a-z]+\.[a-z_]+")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from openpyxl import Workbook
 
 from connector.errors import ConfigError, RetryLater
 from connector.learners import directory, merging
 from connector.learners.sources import sheet as sheet_source
 from connector.learners.sources.fields import learner
-from connector.learners.sources.sheet import SheetFile
-from connector.records import ActorKey, Found, Learner
+from connector.learners.sources.sheet import ALIASES, COLUMNS, SheetFile
+from connector.pars import identifiers
+from connector.records import ActorKey, Found, Identifier, Learner
+from connector.sheets.rows import Columns
+from tests.importing.workbooks import write
 from tests.learners.middle import ANNA, BORIS, SITE, Middle, statement, write_sheet
 
 MAIL = ActorKey("mbox:anna@example.org")
@@ -85,7 +93,7 @@ def test_a_sheet_in_windows_1252_is_refused_at_its_line_with_what_to_do(sheet: P
 @pytest.mark.parametrize(
     ("text", "code", "words"),
     [
-        ("e-mail,npi\na,b\n", "config.sheet_column", 'did you mean "email"?'),
+        ("emial,npi\na,b\n", "config.sheet_column", 'did you mean "email"?'),
         ("zzzzzz\na\n", "config.sheet_column", "known columns"),
         ("email,email\na,b\n", "config.sheet_column", "two columns"),
         ("email\na,b\n", "config.sheet", "2 cells, the header has 1"),
@@ -110,8 +118,8 @@ def test_a_missing_sheet_is_said_plainly(tmp_path: Path) -> None:
 
 def test_a_sheet_is_read_again_when_it_changed_and_only_then(sheet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = []
-    plain = sheet_source.read_csv
-    monkeypatch.setattr(sheet_source, "read_csv", lambda *args, **named: reads.append(1) or plain(*args, **named))
+    plain = sheet_source.read_sheet
+    monkeypatch.setattr(sheet_source, "read_sheet", lambda *args, **named: reads.append(1) or plain(*args, **named))
     assert len(fetched(sheet, MAIL)) == len(fetched(sheet, MAIL)) == len(reads) == 1
     write_sheet(sheet, [BORIS])
     assert fetched(sheet, MAIL) == {}
@@ -119,16 +127,40 @@ def test_a_sheet_is_read_again_when_it_changed_and_only_then(sheet: Path, monkey
 
 
 def test_a_sheet_that_changes_while_it_is_read_is_read_later(sheet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = sheet_source.read_csv
+    plain = sheet_source.read_sheet
 
     def and_meanwhile(*args: object, **named: object) -> object:
         rows = plain(*args, **named)  # type: ignore[arg-type]
         write_sheet(sheet, [ANNA])
         return rows
 
-    monkeypatch.setattr(sheet_source, "read_csv", and_meanwhile)
+    monkeypatch.setattr(sheet_source, "read_sheet", and_meanwhile)
     with pytest.raises(RetryLater):
         fetched(sheet, MAIL)
+    monkeypatch.undo()
+    assert fetched(sheet, MAIL)
+
+
+def test_half_a_workbook_that_grows_is_read_later_and_one_that_stays_half_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = workbook(tmp_path, [HEADER, ROW])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    assert refused(path).code == "config.sheet"
+    plain = sheet_source.read_sheet
+
+    def and_meanwhile(*args: object, **named: object) -> object:
+        try:
+            return plain(*args, **named)  # type: ignore[arg-type]
+        finally:
+            path.write_bytes(whole)
+
+    monkeypatch.setattr(sheet_source, "read_sheet", and_meanwhile)
+    with pytest.raises(RetryLater):
+        fetched(path, MAIL)
+    monkeypatch.undo()
+    assert fetched(path, MAIL)
 
 
 def test_a_user_name_of_digits_is_nobodys_account_number(tmp_path: Path) -> None:
@@ -148,6 +180,183 @@ def test_what_two_rows_share_belongs_to_neither(tmp_path: Path) -> None:
     assert {key.partition(":")[0] for key in anna.keys} == {"account"}
 
 
+# --- sheets as people keep them ---
+
+HEADER = [
+    "E-mail",
+    "First name",
+    "Last Name",
+    "DOB (MM/DD)",
+    "NPI #",
+    "License State",
+    "License Number",
+    "Degree",
+    "Permission",
+]
+ROW = ["anna@example.org", "Zanna", "Quixley", "02/29", "1234567893", "ME", "0012345", "M.D.", "yes"]
+
+
+def workbook(folder: Path, rows: Sequence[Sequence[Any]]) -> Path:
+    return write(folder / "learners.xlsx", rows)
+
+
+def row(**changes: Any) -> list[Any]:
+    """Anna's row with other cells, by the column of ours."""
+    names = {
+        "birth_day": "DOB (MM/DD)", "npi": "NPI #", "licence": "License Number", "consent": "Permission",
+        "given_name": "First name", "email": "E-mail", "profession": "Degree",
+    }  # fmt: skip
+    cells = list(ROW)
+    for column, value in changes.items():
+        cells[HEADER.index(names[column])] = value
+    return cells
+
+
+def told(learner: Learner) -> dict[str, str]:
+    """Everything that was made of a row, in the open."""
+    named = {"given_name": learner.given_name, "birth_day": learner.birth_day, **learner.ids}
+    return {name: value.get_secret_value() for name, value in named.items() if value} | {
+        "profession": learner.profession,
+        "consent": str(learner.consent and learner.consent.given),
+    }
+
+
+WHOLE_ROW = {"given_name": "Zanna", "birth_day": "02-29", "NPI": "1234567893", "ME": "0012345", "profession": "MD",
+             "consent": "True"}  # fmt: skip
+
+
+def anna(path: Path) -> Learner:
+    (found,) = fetched(path, MAIL).values()
+    return found.learner
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv", "tsv"])
+def test_a_sheet_may_call_its_columns_as_people_do(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"learners.{ending}"
+    if ending == "xlsx":
+        write(path, [["Learners of 2026"], [], HEADER, ROW, [None] * 9, [""] * 9])
+    else:
+        apart = "," if ending == "csv" else "\t"
+        path.write_text("\n".join(apart.join(line) for line in (HEADER, ROW, [""] * 9)), encoding="utf-8-sig")
+    assert told(anna(path)) == WHOLE_ROW
+
+
+def test_every_other_name_of_a_column_can_be_met_and_means_one() -> None:
+    columns = Columns((), COLUMNS, ALIASES)
+    assert {other: columns.name(other.replace("_", " ").title()) for other in ALIASES} == ALIASES
+    assert set(ALIASES.values()) < set(COLUMNS)
+    assert not set(ALIASES) & set(COLUMNS)
+
+
+MANGLED = "learner.licence_format"
+
+
+@pytest.mark.parametrize(
+    ("changes", "made", "held"),
+    [
+        ({"npi": 1234567893}, {}, ""),
+        ({"npi": 1234567893.0}, {}, ""),
+        ({"npi": "1234567893.0"}, {}, ""),
+        ({"npi": "'1234567893"}, {}, ""),
+        ({"npi": "\u202a1234567893\u202c"}, {}, ""),
+        ({"npi": "1.23457E+09"}, {"NPI": "1.23457E+09"}, "learner.npi_format"),
+        ({"npi": "=A1"}, {"NPI": "unreadable"}, "learner.npi_format"),
+        ({"npi": "#N/A"}, {"NPI": "unreadable"}, "learner.npi_format"),
+        ({"npi": 12345678931234567}, {"NPI": "unreadable"}, "learner.npi_format"),
+        ({"birth_day": date(2026, 2, 28)}, {"birth_day": "02-28"}, ""),
+        ({"birth_day": datetime(1980, 2, 29)}, {}, ""),
+        ({"birth_day": "0229"}, {}, ""),
+        ({"birth_day": 229}, {"birth_day": "unreadable"}, "learner.birth_day_format"),
+        ({"birth_day": 44806}, {"birth_day": "unreadable"}, "learner.birth_day_format"),
+        ({"birth_day": "29-Feb"}, {"birth_day": "unreadable"}, "learner.birth_day_format"),
+        ({"birth_day": "=A1"}, {"birth_day": "unreadable"}, "learner.birth_day_format"),
+        ({"licence": 12345}, {"ME": "12345"}, ""),  # what the sheet shows
+        ({"licence": 12345.5}, {"ME": "12345.5"}, ""),
+        ({"licence": "12345.0"}, {"ME": "12345.0"}, MANGLED),
+        ({"licence": "=A1"}, {"ME": "unreadable"}, MANGLED),
+        ({"licence": "1.2E+09"}, {"ME": "1.2E+09"}, MANGLED),
+        ({"licence": date(2005, 10, 1)}, {"ME": "2005-10-01"}, MANGLED),
+        ({"licence": "10-Sep"}, {"ME": "10-Sep"}, MANGLED),
+        ({"consent": True}, {}, ""),
+        ({"consent": 1.0}, {}, ""),
+        ({"consent": "=A1"}, {"consent": "False"}, ""),
+        ({"given_name": "\ufeffZanna\u00a0\u00a0Mae "}, {"given_name": "Zanna Mae"}, ""),
+        ({"email": "\u200bmailto:Anna@Example.org\u00a0"}, {}, ""),
+        ({"profession": "D. O."}, {"profession": "DO"}, ""),
+        ({"profession": "Physician (MD)"}, {"profession": "Physician (MD)"}, ""),
+    ],
+)
+def test_what_excel_made_of_a_cell_is_read_or_held_and_never_another_value(
+    tmp_path: Path, changes: dict[str, Any], made: dict[str, str], held: str
+) -> None:
+    found = anna(workbook(tmp_path, [HEADER, row(**changes)]))
+    assert told(found) == WHOLE_ROW | made
+    assert found.birth_day
+    checked = [identifiers.birth_day(found.birth_day)]
+    checked += [identifiers.identifier(Identifier(domain=domain, value=value)) for domain, value in found.ids.items()]
+    assert [problem.code for problem in checked if problem and problem.holds] == ([held] if held else [])
+
+
+def test_a_number_in_quotes_behind_an_equals_sign_keeps_its_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "learners.csv"
+    write_sheet(path, [{"email": "anna@example.org", "state": "ME", "licence": '="0012345"'}])
+    assert anna(path).ids["ME"].get_secret_value() == "0012345"
+
+
+def test_a_name_that_is_a_formula_is_none_and_the_other_rows_are_good(tmp_path: Path) -> None:
+    other = ["boris@example.org", "Boris", *ROW[2:]]
+    path = workbook(tmp_path, [HEADER, row(given_name="=B9", licence="=G9"), other])
+    assert anna(path).given_name is None
+    assert fetched(path, "mbox:boris@example.org")
+    (unusable, *empty) = SheetFile(path).prove(MAIL)
+    assert (unusable.code, unusable.message) == ("config.sheet_cell", "cells of the sheet cannot be used: B2, G2")
+    assert [one.field for one in empty] == ["given_name"]
+
+
+def test_zeros_that_a_format_shows_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "learners.xlsx"
+    book = Workbook()
+    sheet = book.create_sheet(index=0)
+    for line in (HEADER, row(licence=12345)):
+        sheet.append(line)
+    sheet["G2"].number_format = "0000000"
+    book.save(path)
+    assert told(anna(path)) == WHOLE_ROW
+
+
+def test_lists_in_cells_do_not_look_like_the_commas_between_them(tmp_path: Path) -> None:
+    path = tmp_path / "learners.csv"
+    lists = [f"p{number}@example.org,CA;NY;TX;ME;IL,1;2;3;4;5" for number in range(15)]
+    path.write_text("\n".join(["email,state,licence", "anna@example.org,CA;NY,1;2", *lists]), encoding="utf-8")
+    assert anna(path).ids.keys() == {"CA", "NY"}
+
+
+def test_several_mailboxes_are_one_person(tmp_path: Path) -> None:
+    path = tmp_path / "learners.csv"
+    write_sheet(path, [ANNA | {"email": "Anna@Example.org; anna.q@clinic.example"}, BORIS])
+    (found,) = fetched(path, "mbox:anna.q@clinic.example").values()
+    assert MAIL in found.keys
+    hashed = hashlib.sha1(b"mailto:Anna@Example.org").hexdigest()
+    assert f"mbox_sha1sum:{hashed}" in found.keys
+
+
+def test_an_account_with_decimals_is_the_number(tmp_path: Path) -> None:
+    path = tmp_path / "learners.csv"
+    write_sheet(path, [ANNA | {"account": "3.0", "username": ""}])
+    assert fetched(path, ACCOUNT)
+
+
+def test_what_the_sheet_leaves_open_about_a_learner_is_proved(sheet: Path) -> None:
+    write_sheet(
+        sheet, [ANNA | {"npi": "", "rems_state": "", "board_id": ""}, BORIS, BORIS | {"account": "5", "username": ""}]
+    )
+    source = SheetFile(sheet)
+    assert [problem.field for problem in source.prove(MAIL)] == ["npi", "board", "board_id", "rems_state"]
+    assert "no row" in source.prove(ActorKey("mbox:nobody@example.org"))[0].message
+    assert "several rows" in source.prove(ActorKey("mbox:boris@example.org"))[0].message
+    assert source.prove(ActorKey(f"account:{SITE}|4"))[0].field == "rems_state"
+
+
 # --- merging ---
 
 
@@ -157,7 +366,7 @@ def found(source: str = "csv:x", **cells: str) -> Found:
 
 def test_an_earlier_source_wins_a_field_and_all_of_them_add() -> None:
     first = found(given_name="Zanna", npi="1", rems_state="ME")
-    second = Found(learner=learner({"given_name": "Z.", "family_name": "Q", "npi": "2"}, "statement"), keys=(ACCOUNT,))
+    second = Found(learner=learner({"given_name": "Z.", "family_name": "Q", "npi": "1"}, "statement"), keys=(ACCOUNT,))
     answers = directory.Answers([{MAIL: first}, {MAIL: second}])
     both = answers.about([MAIL])
     assert both
@@ -233,6 +442,14 @@ def test_a_statement_tells_who_its_actor_is(place: Middle) -> None:
     assert found.learner.consent
     assert found.learner.consent.given
     assert found.keys == (MAIL,)
+
+
+def test_a_path_that_finds_nothing_is_named(place: Middle) -> None:
+    place.post(statement(1))
+    source = with_paths(place, npi="nothing.there", given_name="actor.mbox")
+    assert [problem.field for problem in source.prove(MAIL)] == ["npi"]
+    (unknown,) = source.prove(ACCOUNT)
+    assert "no statement" in unknown.message
 
 
 def test_an_odd_statement_stops_nobody(place: Middle) -> None:

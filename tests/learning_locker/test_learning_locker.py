@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from connector.collection import stage
-from connector.collection.connect import open_client
 from connector.config import SourceConfig
+from connector.endpoints import open_client
 from connector.lrs.discover import discover
 from connector.records import Counts
 from connector.sandbox.world.statements import voiding

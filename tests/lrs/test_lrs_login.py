@@ -15,8 +15,8 @@ import pytest
 import stamina
 from pydantic import SecretStr
 
-from connector.collection.connect import open_client
 from connector.config import SourceConfig
+from connector.endpoints import open_client
 from connector.errors import ConnectorError, NeedsOperator, RetryLater
 from connector.http import TimedOut
 from connector.lrs.client import LrsClient, Query, open_http

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import stamina
 
-from connector.collection.connect import open_client
 from connector.config import SourceConfig
+from connector.endpoints import open_client
 from connector.lrs.client import Query
 from connector.lrs.discover import discover
 from connector.sandbox.server import Sandbox

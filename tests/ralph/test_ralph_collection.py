@@ -12,8 +12,8 @@ import pytest
 from sqlmodel import select
 
 from connector.collection import stage
-from connector.collection.connect import open_client
 from connector.config import Config, SourceConfig
+from connector.endpoints import open_client
 from connector.lrs.discover import discover
 from connector.lrs.statement import typed
 from connector.records import Counts, Problem

@@ -244,6 +244,7 @@ def test_doubts_of_one_payload_do_not_stop_the_channel_while_pars_answers(either
 
 
 def test_a_doubt_with_a_silent_pars_stops_the_channel(either: Delivery) -> None:
+    either.prevalidate("off")
     first, second = either.ready()[0], either.ready("jbrown")[0]
     either.sandbox.switch("error-500", times=None)
     either.send()

@@ -261,6 +261,7 @@ def test_a_paused_sibling_is_waited_for(delivery: Delivery) -> None:
 
 
 def test_the_journal_is_written_before_the_request_reaches_pars(either: Delivery) -> None:
+    either.prevalidate("off")
     [cme] = either.ready()
     app = either.sandbox._pars_server.application
     act, seen = app.act, []
@@ -280,7 +281,7 @@ def test_the_journal_is_written_before_the_request_reaches_pars(either: Delivery
 
 def test_the_journal_keeps_a_save_that_was_cut_off(either: Delivery) -> None:
     either.ready()
-    either.sandbox.switch("cut-before-body")
+    either.sandbox.switch("cut-before-body", operation="save")
     either.send()
     [row] = either.submissions()
     assert (row.action, row.http_status, row.reply, row.code) == ("add", None, None, "pars.no_answer")

@@ -1,18 +1,21 @@
-"""Learners from a sheet saved as CSV UTF-8; read again when the file changes."""
+"""Learners from a sheet, CSV or XLSX, as Excel leaves it; read again when the file changes."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from connector.errors import ConfigError, RetryLater
-from connector.learners.sources.fields import learner
+from connector.errors import ConfigError, ConnectorError, RetryLater
+from connector.learners.sources.fields import lack, lacking, learner, tidy, whole
 from connector.lrs.actors import actor_key
-from connector.records import ActorKey, Found
-from connector.sheets import SheetRow, read_csv
+from connector.pars.identifiers import UNREADABLE
+from connector.records import ActorKey, Found, Problem
+from connector.sheets import SheetRow, read_sheet
+from connector.sheets.rows import CELL, faults
 
 COLUMNS = (
     "username",
@@ -37,8 +40,42 @@ COLUMNS = (
     "rems_time_in_practice",
 )
 
+_WORDS = {
+    "email": "e_mail, mail, email_address, e_mail_address",
+    "account": "user_id, userid, account_name",
+    "username": "user_name, login",
+    "home_page": "homepage",
+    "given_name": "first_name, firstname, first, given, forename, givenname",
+    "family_name": "last_name, lastname, last, surname, family, familyname",
+    "birth_day": "birthday, dob, dob_mm_dd, birth_mm_dd, date_of_birth, birth_date, birthdate, month_and_day_of_birth",
+    "npi": "npi_number, npi_no",
+    "state": "license_state, licence_state, licensing_state, state_of_licensure, state_of_license",
+    "licence": (
+        "license, license_number, licence_number, license_no, licence_no, license_id, licensing_id, state_license, "
+        "state_licence, state_license_number, state_licence_number, medical_license, medical_license_number"
+    ),
+    "board": "certifying_board, board_code",
+    "board_id": "certifying_board_id, board_number, diplomate_id, diplomate_number",
+    "profession": "degree, credential, credentials",
+    "consent": "permission, consent_given, consent_to_report, permission_to_report",
+    "consent_at": "consent_date, date_of_consent, permission_date",
+}
+ALIASES = {other: column for column, others in _WORDS.items() for other in others.split(", ")}
+"""What the columns of people's own sheets are called, in lower case, with `_` for whatever stands between words."""
+_SAYS_NO = ("birth_day", "npi", "licence", "board_id", "consent")
+"""Where a cell that cannot be read is more than an empty one: the gates hold it."""
 
 Fingerprint = tuple[int, int, int, int] | None
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """Everybody in it by his keys; the columns it has, the cells that cannot be used, the keys of several rows."""
+
+    people: Mapping[ActorKey, Found]
+    columns: tuple[str, ...]
+    faulty: tuple[str, ...]
+    shared: frozenset[ActorKey]
 
 
 class SheetFile:
@@ -52,17 +89,39 @@ class SheetFile:
 
     def fetch(self, keys: Collection[ActorKey]) -> dict[ActorKey, Found]:
         """Raises ConfigError when the sheet cannot be read, RetryLater while it is being written."""
-        found = _read(self._path, _fingerprint(self._path))
-        return {key: found[key] for key in keys if key in found}
+        people = self._read().people
+        return {key: people[key] for key in keys if key in people}
+
+    def prove(self, key: ActorKey) -> list[Problem]:
+        """Cells that nobody can read, and the columns of the sheet that are empty for this learner."""
+        sheet = self._read()
+        problems = [_unusable(sheet.faulty)] if sheet.faulty else []
+        if key in sheet.shared:
+            return [*problems, _SEVERAL]
+        if key not in sheet.people:
+            return [*problems, _UNKNOWN]
+        empty = lacking(sheet.people[key].learner, sheet.columns)
+        hint = "fill it in, or leave the column out where another source says it"
+        return problems + [lack(column, f"the column {column} is empty for this learner", hint) for column in empty]
+
+    def _read(self) -> _Sheet:
+        return _read(self._path, _fingerprint(self._path))
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, before: Fingerprint) -> Mapping[ActorKey, Found]:
+def _read(path: Path, before: Fingerprint) -> _Sheet:
     """Kept from one turn to the next: the daemon asks every second, the sheet changes every night."""
-    rows = read_csv(path, required=(), optional=COLUMNS)
+    try:
+        rows = read_sheet(path, required=(), optional=COLUMNS, aliases=ALIASES, keep_faults=True).rows
+    except ConfigError as error:
+        raise _changing() if before and _fingerprint(path) != before else error from None
     if _fingerprint(path) != before:
-        raise RetryLater("learner.sheet_changing", "the learner sheet changed while it was read")
+        raise _changing()
     return _index(path, rows)
+
+
+def _changing() -> ConnectorError:
+    return RetryLater("learner.sheet_changing", "the learner sheet changed while it was read")
 
 
 def _fingerprint(path: Path) -> Fingerprint:
@@ -73,37 +132,72 @@ def _fingerprint(path: Path) -> Fingerprint:
     return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
 
 
-def _index(path: Path, rows: list[SheetRow]) -> dict[ActorKey, Found]:
+def _index(path: Path, rows: list[SheetRow]) -> _Sheet:
     """Nobody can tell who it was by a key that several rows have, so that none of them has it: neither is a
     statement credited to one of them, nor are two people linked by their mailbox."""
-    keys = [row_keys(row) for row in rows]
+    keys = [row_keys(row.cells) for row in rows]
     if rows and not any(keys):
         message = "no row names an actor: fill in email, or home_page with account or username"
         raise ConfigError("config.sheet_column", message, where=str(path))
     uses = Counter(key for mine in keys for key in mine)
-    found = {}
+    people = {}
     for row, mine in zip(rows, keys, strict=True):
         own = tuple(key for key in mine if uses[key] == 1)
-        answer = Found(learner=learner(row.cells, f"sheet:{path.name}"), keys=own)
-        found.update(dict.fromkeys(own, answer))
-    return found
+        answer = Found(learner=learner(_readable(row), f"sheet:{path.name}"), keys=own)
+        people.update(dict.fromkeys(own, answer))
+    return _Sheet(
+        people=people,
+        columns=tuple(rows[0].places) if rows else (),
+        faulty=tuple(finding.cell or f"line {finding.line}" for row in rows for finding in faults(row)),
+        shared=frozenset(key for key, times in uses.items() if times > 1),
+    )
 
 
-def row_keys(row: SheetRow) -> list[ActorKey]:
+def _readable(row: SheetRow) -> dict[str, str]:
+    """A formula as a name is no name; as a number or a permission it is one that the gates must hold."""
+    return row.cells | {column: UNREADABLE for column in _SAYS_NO if column in row.faults}
+
+
+def row_keys(row: Mapping[str, str]) -> list[ActorKey]:
     """Every actor key this row stands for: the mailbox in all its spellings, and the accounts at its home page."""
-    mailbox = row["email"].lower().removeprefix("mailto:").strip()
     actors: list[dict[str, object]] = []
-    if mailbox:
+    for written in filter(None, map(_mailbox, row["email"].split(";"))):
+        mailbox = written.lower()
         actors.append({"mbox": f"mailto:{mailbox}"})
         # The specification hashes `mailto:..`; Open edX hashes the bare address.
-        actors += [{"mbox_sha1sum": _sha1(text)} for text in (f"mailto:{mailbox}", mailbox)]
-    if row["home_page"]:
-        names = [name for name in (row["account"], row["username"]) if name]
+        spelled = dict.fromkeys((mailbox, written))
+        actors += [{"mbox_sha1sum": _sha1(text)} for one in spelled for text in (f"mailto:{one}", one)]
+    if home := tidy(row["home_page"]):
+        names = [name for one in ("account", "username") if (name := whole(tidy(row[one])))]
         if len(names) > 1 and names[1].isdecimal():
             names.pop()  # where accounts are numbers, a user name of digits is somebody else's number
-        actors += [{"account": {"homePage": row["home_page"], "name": name}} for name in names]
+        actors += [{"account": {"homePage": home, "name": name}} for name in names]
     return list(dict.fromkeys(actor_key(actor) for actor in actors))
+
+
+def _mailbox(text: str) -> str:
+    plain = tidy(text)
+    return plain[len("mailto:") :].strip() if plain.lower().startswith("mailto:") else plain
 
 
 def _sha1(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _unusable(cells: tuple[str, ...]) -> Problem:
+    shown = ", ".join(cells[:_SHOWN]) + (f" and {len(cells) - _SHOWN} more" if len(cells) > _SHOWN else "")
+    message = f"cells of the sheet cannot be used: {shown}"
+    return Problem(code=CELL, message=message, hint="a formula or an error of Excel's: paste its values in its place")
+
+
+_SHOWN = 10
+_UNKNOWN = lack(
+    "",
+    "the sheet has no row for this actor",
+    "is the actor's key spelled as in statements? The home page must be the same to the last slash",
+)
+_SEVERAL = lack(
+    "",
+    "several rows of the sheet have this actor's key: none of them has it",
+    "one row a person: several licences stand in one row, with `;` between them",
+)

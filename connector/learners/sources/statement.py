@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
-import jmespath
 import orjson
-from jmespath.exceptions import JMESPathError
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from connector.config import LearnerField
-from connector.errors import ConfigError
-from connector.learners.sources.fields import learner
-from connector.records import ActorKey, Found
+from connector.learners.sources.fields import lack, learner
+from connector.learners.sources.paths import compiled, value
+from connector.records import Actor, ActorKey, Found, Problem
 from connector.store.session import Store
 from connector.store.tables import StatementRow
 
@@ -23,7 +20,7 @@ class FromStatement:
 
     def __init__(self, store: Store, paths: Mapping[LearnerField, str]) -> None:
         self._store = store
-        self._paths = {field: _compiled(field, path) for field, path in paths.items()}
+        self._paths = {field: compiled(field, path) for field, path in paths.items()}
 
     def stamp(self) -> object:
         return None
@@ -32,34 +29,32 @@ class FromStatement:
         found = {}
         with self._store.reading() as session:
             for key in keys:
-                newest = select(StatementRow.raw).where(
-                    StatementRow.actor_key == key, col(StatementRow.raw).is_not(None)
-                )
-                raw = session.exec(newest.order_by(col(StatementRow.id).desc()).limit(1)).first()
+                raw = _newest(session, key)
                 if raw and (cells := self._cells(raw)):
                     found[key] = Found(learner=learner(cells, "statement"), keys=(key,))
         return found
+
+    def prove(self, key: ActorKey) -> list[Problem]:
+        """The paths that find nothing in the newest statement of this actor."""
+        with self._store.reading() as session:
+            raw = _newest(session, key)
+        if raw is None:
+            hint = "let this learner complete something first, or is the actor's key spelled otherwise in statements?"
+            return [lack("", "no statement of this actor is kept", hint, Actor.ADMINISTRATOR)]
+        cells = self._cells(raw)
+        message = "the path finds neither a text nor a number in the newest statement of this actor"
+        hint = "look at the statement: the sender may have renamed it, or sends it with other verbs only"
+        return [lack(field, message, hint, Actor.ADMINISTRATOR) for field in self._paths if field not in cells]
 
     def _cells(self, raw: bytes) -> dict[str, str]:
         try:
             document = orjson.loads(raw)
         except orjson.JSONDecodeError:
             return {}
-        values = {field: _value(path, document) for field, path in self._paths.items()}
+        values = {field: value(path, document) for field, path in self._paths.items()}
         return {field: str(value) for field, value in values.items() if isinstance(value, str | int) and value != ""}
 
 
-def _compiled(field: str, path: str) -> Any:
-    try:
-        return jmespath.compile(path)
-    except JMESPathError:
-        message = f"the path of the learner field {field} cannot be read"
-        raise ConfigError("config.learner_path", message, "write it as JMESPath: actor.name") from None
-
-
-def _value(path: Any, document: Any) -> Any:
-    """A function of the path may refuse what one odd statement holds: that is no value, and stops nobody else."""
-    try:
-        return path.search(document)
-    except JMESPathError:
-        return None
+def _newest(session: Session, key: ActorKey) -> bytes | None:
+    rows = select(StatementRow.raw).where(StatementRow.actor_key == key, col(StatementRow.raw).is_not(None))
+    return session.exec(rows.order_by(col(StatementRow.id).desc()).limit(1)).first()

@@ -97,7 +97,7 @@ def _details(site: MoodleSite, user: User) -> Json:
         "lastaccess": 0,
         "suspended": False,
         **own,
-        "timezone": site.zone.key,
+        "timezone": (user.zone or site.zone).key,
         "country": "US",
         "profileimageurl": f"{site.address}/theme/image.php/boost/core/1/u/f1",
         "customfields": [dict(zip(keys, one, strict=True)) for one in visible],

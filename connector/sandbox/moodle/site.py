@@ -64,7 +64,10 @@ class Course:
 
 @dataclass(frozen=True)
 class User:
-    """A user; `born` is a date of which Moodle keeps the midnight in the site's zone."""
+    """A user; `born` is a date of which Moodle keeps the midnight in the site's zone.
+
+    With a `zone` of his own he has typed it himself: then it is the midnight there.
+    """
 
     person: Person
     id: int
@@ -73,6 +76,7 @@ class User:
     idnumber: str
     born: date
     deleted: bool = False
+    zone: ZoneInfo | None = None
 
 
 @dataclass
@@ -91,9 +95,9 @@ class MoodleSite:
     reached: dict[tuple[int, int], list[datetime | None]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
-    def epoch(self, day: date) -> int:
-        """The midnight of that day here, as Moodle stores a date."""
-        return int(datetime.combine(day, time(0), self.zone).timestamp())
+    def epoch(self, day: date, zone: ZoneInfo | None = None) -> int:
+        """The midnight of that day here, or in that zone, as Moodle stores a date."""
+        return int(datetime.combine(day, time(0), zone or self.zone).timestamp())
 
     def enrol(self, user: int, course: int) -> None:
         self.enrolled.add((user, course))
@@ -139,7 +143,7 @@ class MoodleSite:
             ("menu", "profession", "Profession", profession, profession),
             ("text", "licensestate", "License state", state, state),
             ("text", "licensenumber", "State license number", licence, licence),
-            ("datetime", "dob", "Date of birth", str(self.epoch(user.born)), born),
+            ("datetime", "dob", "Date of birth", str(self.epoch(user.born, user.zone)), born),
             ("text", "dobmmdd", "Birth month and day (MMDD)", f"{user.born:%m%d}", f"{user.born:%m%d}"),
             ("text", "abimid", "ABIM ID", dict(who.boards).get("ABIM", ""), dict(who.boards).get("ABIM", "")),
             ("checkbox", "mocconsent", "I consent to MOC reporting", *(("1", "Yes") if who.consent else ("0", "No"))),

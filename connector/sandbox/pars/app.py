@@ -95,7 +95,9 @@ class ParsApp:
         if operation == "save":
             return self._saved_xml(self.pars.save(pars_xml.read_document(root)))
         if operation == "match":
-            body = pars_xml.render_match(self.pars.match(*pars_xml.read_match(root)))
+            known = self.pars.match(*pars_xml.read_match(root))
+            switch = self.switches.take("match-word", "pars", "match")
+            body = pars_xml.render_match(switch.message if switch else known)
         else:
             body = pars_xml.render_status(self.pars.status(_fitting(pars_xml.read_status(root), operation)))
         return Response(200, body, pars_xml.CONTENT_TYPE)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from connector.store.columns import when
+from connector.store.columns import json_, when
 
 
 class LearnerMatch(SQLModel, table=True):
@@ -47,9 +48,10 @@ class Notice(SQLModel, table=True):
     """What somebody is or was told; written before it is sent. Its subject is a number or a day, never a name."""
 
     id: int = Field(default=None, primary_key=True)
-    kind: str  # digest | webhook | learner
+    kind: str  # digest:to.1 | digest:tell.1 | digest:webhook | learner
     subject: str  # the day of a digest, the number of a learner
     fingerprint: str  # of what it says: an unchanged case is not told again
+    told: dict[str, Any] | None = json_()  # what it says, in numbers and codes; of a digest only the newest keeps it
     made_at: datetime | None = when()
     sent_at: datetime | None = when()
     attempts: int = 0
@@ -66,9 +68,19 @@ class WrittenBack(SQLModel, table=True):
 
     event_id: int = Field(primary_key=True, foreign_key="event.id")  # the move that it tells
     credit_pk: int = Field(foreign_key="credit.id", index=True)
-    source_id: str
-    statement_id: str
+    source_id: str  # empty: it is told to nobody, `code` says why
+    statement_id: str = Field(index=True)
     posted_at: datetime | None = when()
     attempts: int = 0
     next_at: datetime | None = when()
     code: str = ""
+
+    __table_args__ = (
+        Index(
+            "ix_written_back_open",
+            "source_id",
+            "event_id",
+            sqlite_where=text("posted_at IS NULL"),
+            postgresql_where=text("posted_at IS NULL"),
+        ),
+    )

@@ -14,6 +14,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("told", sa.JSON(), nullable=True),
         sa.Column("made_at", sa.DateTime(), nullable=True),
         sa.Column("sent_at", sa.DateTime(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -77,6 +78,14 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("written_back", schema=None) as batch_op:
         batch_op.create_index("ix_written_back_credit_pk", ["credit_pk"], unique=False)
+        batch_op.create_index("ix_written_back_statement_id", ["statement_id"], unique=False)
+        batch_op.create_index(
+            "ix_written_back_open",
+            ["source_id", "event_id"],
+            unique=False,
+            sqlite_where=sa.text("posted_at IS NULL"),
+            postgresql_where=sa.text("posted_at IS NULL"),
+        )
 
     with op.batch_alter_table("award", schema=None) as batch_op:
         batch_op.add_column(sa.Column("actor_name", sa.String(), server_default="", nullable=False))
