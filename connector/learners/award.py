@@ -10,10 +10,13 @@ from decimal import Decimal
 from sqlmodel import Session, col, select
 
 from connector.config import Config
+from connector.learners import naming
 from connector.learners.credit_id import credit_id, rems_credit_id, rems_key, rems_local_id
 from connector.learners.naming import spoken
 from connector.records import Completion, CreditOffer
+from connector.store import fixes
 from connector.store.moves import note
+from connector.store.people import as_learner
 from connector.store.states import State
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow, Record, StatementRow
 
@@ -31,16 +34,26 @@ def attach(
 ) -> tuple[Award, bool]:
     """Join a completion to its award, opening it (True) if this is the first."""
     statement = session.get_one(StatementRow, evidence.statement_pk)
-    known = _of_duplicate(session, statement, evidence, completion) or find(session, learner, completion)
+    name = spoken(statement.raw, evidence.actor_key)
+    guest = _guest(session, learner, name)
+    known = _of_duplicate(session, statement, evidence, completion, guest) or find(session, learner, completion, guest)
     award = known or _open(session, opening, evidence, learner, completion, statement)
+    if known is None:
+        award.actor_name, award.guest = name, guest
     evidence.award_id = award.id
     session.add(evidence)
     session.flush()
     return award, known is None
 
 
-def find(session: Session, learner: LearnerRow, completion: Completion) -> Award | None:
+def _guest(session: Session, learner: LearnerRow, name: str) -> str:
+    """Two people may share a mailbox: what one of them completes joins nothing of the other's."""
+    return naming.guest(name, as_learner(session, learner), fixes.actor_names(session, learner.id)) if name else ""
+
+
+def find(session: Session, learner: LearnerRow, completion: Completion, guest: str = "") -> Award | None:
     same = select(Award).where(
+        Award.guest == guest,
         Award.learner_id == learner.id,
         Award.provider_id == completion.provider,
         Award.activity_id == completion.activity_id,
@@ -50,8 +63,10 @@ def find(session: Session, learner: LearnerRow, completion: Completion) -> Award
 
 
 def family(session: Session, award: Award) -> Sequence[Award]:
-    """All awards of this learner for this one thing, the oldest first: more than one only after a merge."""
+    """All awards of this learner for this one thing, the oldest first: more than one only after a merge, or when a name
+    in a statement turns out to be his."""
     same = select(Award).where(
+        Award.guest == award.guest,
         Award.learner_id == award.learner_id,
         Award.provider_id == award.provider_id,
         Award.activity_id == award.activity_id,
@@ -122,7 +137,6 @@ def _open(
         learner_id=learner.id,
         per=completion.per,
         anchor=evidence.actor_key,
-        actor_name=spoken(statement.raw, evidence.actor_key),
         rule=completion.rule,
         rule_hash=completion.rule_hash,
         completed_on=completion.day,
@@ -185,7 +199,7 @@ def _rems_key(session: Session, opening: Opening) -> bytes:
 
 
 def _of_duplicate(
-    session: Session, statement: StatementRow, evidence: EvidenceRow, completion: Completion
+    session: Session, statement: StatementRow, evidence: EvidenceRow, completion: Completion, guest: str
 ) -> Award | None:
     """A re-sent statement is evidence of its original's award, whatever its own registration says; or of the award
     that the original's other copies opened, if it was voided before it had one."""
@@ -198,6 +212,7 @@ def _of_duplicate(
             EvidenceRow.actor_key == evidence.actor_key,  # a group's statement has an award for each member
             Award.provider_id == completion.provider,
             Award.activity_id == completion.activity_id,
+            Award.guest == guest,
         )
         .order_by(col(Award.id))
         .limit(1)

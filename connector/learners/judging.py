@@ -70,8 +70,8 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
 
 def _misnamed(award: Award, learner: Learner, his_names: Collection[str]) -> list[Problem]:
     """Does the statement that opened it name somebody else, and has nobody said that this is his name too?"""
-    fits = naming.fits(award.actor_name, learner) or naming.is_said(award.actor_name, his_names)
-    return [] if fits else [NAME_DIFFERS]
+    award.guest = naming.guest(award.actor_name, learner, his_names)
+    return [NAME_DIFFERS] if award.guest else []
 
 
 def _correct_at_pars(

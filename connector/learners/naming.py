@@ -5,6 +5,7 @@ Two people may share a mailbox. Only what plainly is another given name or anoth
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -80,6 +81,13 @@ def _is(agent: Any, key: str) -> bool:
 def is_said(actor_name: str, names: Iterable[str]) -> bool:
     """Is this one of the names that a person said are his?"""
     return plain(actor_name) in map(plain, names)
+
+
+def guest(actor_name: str, learner: Learner, names: Iterable[str]) -> str:
+    """Empty where the name is or may be the learner's own; else what stands for whoever used his mailbox or account."""
+    if fits(actor_name, learner) or is_said(actor_name, names):
+        return ""
+    return hashlib.sha256(plain(actor_name).encode()).hexdigest()[:16]
 
 
 def fits(actor_name: str, learner: Learner) -> bool:

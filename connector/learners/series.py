@@ -37,7 +37,7 @@ def settle(session: Session, opening: Opening, learners: Collection[int]) -> int
     Where that makes us stumble, validation lets none of it pass until it has been shared out.
     """
     repeated = select(Award.learner_id, Award.provider_id, Award.activity_id).distinct()
-    repeated = repeated.where(col(Award.learner_id).in_(sorted(learners)), Award.per != "")
+    repeated = repeated.where(col(Award.learner_id).in_(sorted(learners)), Award.per != "", Award.guest == "")
     keys = session.exec(repeated.order_by(*repeated.selected_columns)).all()
     return sum(_safely(session, opening, key) for key in keys)
 
@@ -58,7 +58,7 @@ def tell_merged(session: Session, opening: Opening, learners: Collection[int]) -
     """Sent for two actors who turn out to be one learner: together above the maximum, or two of a date where the board
     takes one. Nothing is withdrawn without a person."""
     repeated = select(Award.learner_id, Award.provider_id, Award.activity_id).distinct()
-    repeated = repeated.where(col(Award.learner_id).in_(sorted(learners)), Award.per != "")
+    repeated = repeated.where(col(Award.learner_id).in_(sorted(learners)), Award.per != "", Award.guest == "")
     for key in session.exec(repeated.order_by(*repeated.selected_columns)).all():
         with poison.contained(session, "learners", None, now=opening.now):
             awards = _awards(session, *key)
@@ -101,6 +101,7 @@ def _awards(session: Session, learner_id: int, provider_id: str, activity_id: st
     mine = select(Award).where(
         Award.learner_id == learner_id, Award.provider_id == provider_id, Award.activity_id == activity_id
     )
+    mine = mine.where(Award.guest == "")  # what is not his takes no share of his
     return session.exec(mine.order_by(col(Award.id))).all()
 
 

@@ -97,7 +97,8 @@ def rems_answers(session: Session, award: Award) -> RemsAnswers | None:
 def doubled(session: Session, learners: Collection[int]) -> Sequence[int]:
     """The eldest award of each family that has more than one, of these learners."""
     eldest = select(func.min(Award.id)).where(col(Award.learner_id).in_(learners))
-    grouped = eldest.group_by(col(Award.learner_id), col(Award.provider_id), col(Award.activity_id), col(Award.per))
+    thing = (col(Award.provider_id), col(Award.activity_id), col(Award.per), col(Award.guest))
+    grouped = eldest.group_by(col(Award.learner_id), *thing)
     return session.exec(grouped.having(func.count() > 1)).all()
 
 

@@ -25,6 +25,7 @@ class Award(SQLModel, table=True):
     per: str = ""
     anchor: str
     actor_name: str = Field(default="", repr=False, sa_column_kwargs={"server_default": text("''")})  # in its statement
+    guest: str = Field(default="", sa_column_kwargs={"server_default": text("''")})  # that name plainly is another's
     rule: str
     rule_hash: str
     completed_on: date

@@ -89,6 +89,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("award", schema=None) as batch_op:
         batch_op.add_column(sa.Column("actor_name", sa.String(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("guest", sa.String(), server_default="", nullable=False))
 
     with op.batch_alter_table("learner", schema=None) as batch_op:
         batch_op.add_column(sa.Column("disputes", sa.JSON(), nullable=True))
