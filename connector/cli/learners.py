@@ -32,7 +32,7 @@ def _actor(context: click.Context, parameter: click.Parameter, value: str) -> Ac
 
 @click.group()
 def learners() -> None:
-    """Who the learners are: their actors, and what is known of them.
+    """Who learners are, and whether PARS would know them.
 
     \b
     pars-connector learners check --roster registered.xlsx

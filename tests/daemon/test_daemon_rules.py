@@ -33,8 +33,12 @@ def test_rules_change_while_it_runs(tmp_path: Path) -> None:
             change(rules, ("amount: 0.75", "amount: 0.50"))
             daemon.process.send_signal(signal.SIGHUP)
             daemon.event("mapping.activated", counts={"added": 0, "changed": 1, "gone": 0})
-            sandbox.pars.boards_answer()
-            until(lambda: rehearsal.states(config).get("confirmed", 0) >= 14, "nothing moves any more")
+
+            def settled() -> bool:
+                sandbox.pars.boards_answer()  # those that were sent meanwhile
+                return rehearsal.states(config).get("confirmed", 0) >= 14
+
+            until(settled, "nothing moves any more")
             assert held() == [Decimal("0.75")], "new rules touch nothing that was read"
             agreed = rehearsal.call("plan", "--apply", "--yes", "--wait", config=config)
             assert agreed.returncode == 0, agreed.stderr

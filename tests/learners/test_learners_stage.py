@@ -369,10 +369,10 @@ def test_one_exploding_completion_ends_as_a_problem_and_the_others_go_on(
 ) -> None:
     plain = award.find
 
-    def explode(session: Any, learner: Any, completion: Any) -> Any:
+    def explode(session: Any, learner: Any, *rest: Any) -> Any:
         if learner.family_name == "Quixley":
             raise ZeroDivisionError("Zanna")
-        return plain(session, learner, completion)
+        return plain(session, learner, *rest)
 
     monkeypatch.setattr(award, "find", explode)
     place.post(statement(1), statement(2, actor=account("4"))).run()

@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from connector.sandbox.moodle.site import User
 from connector.sandbox.server import Sandbox
 from tests.learners.middle import ANNA, BORIS, Middle, laid_out
 
@@ -36,9 +37,13 @@ def placed(folder: Path, sandbox: Sandbox, text: str, *, store: str = "", **mood
     anna, boris = (sandbox.moodle.users[one] for one in (ANNA_ID, BORIS_ID))
     own = {"home_page": sandbox.moodle_url}
     return place.sheet(
-        ANNA | own | {"account": str(anna.id), "username": anna.username, "email": anna.email},
-        BORIS | own | {"account": str(boris.id), "username": boris.username, "email": boris.email},
+        ANNA | own | named(anna) | {"account": str(anna.id), "username": anna.username, "email": anna.email},
+        BORIS | own | named(boris) | {"account": str(boris.id), "username": boris.username, "email": boris.email},
     )
+
+
+def named(user: User) -> dict[str, str]:
+    return {"given_name": user.person.given, "family_name": user.person.family}
 
 
 def sent(statement: dict[str, Any], number: int = 1, **changes: Any) -> dict[str, Any]:
