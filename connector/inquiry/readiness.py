@@ -19,6 +19,7 @@ from connector.learners.claiming import without_unlinked
 from connector.learners.directory import Answers
 from connector.learners.eligibility import disagreements, gate
 from connector.pars.match_sheet import Asked
+from connector.pars.sent_under import choose_identifier
 from connector.records import Actor, ActorKey, Dispute, Found, Identifier, Learner, Problem, RecordCredit
 from connector.store import fixes
 from connector.store.people import as_learner
@@ -176,7 +177,7 @@ class _Looking:
         if found and not barred:
             problems += checks.of_learner(standing.learner, credit, order)
         standing.problems += problems
-        chosen = checks.choose_identifier(credit, standing.learner, order)
+        chosen = choose_identifier(credit, standing.learner, order)
         known = any(chosen == question.identifier for question in standing.questions)
         if chosen and not known and not any(stops(one, self.config.validation) for one in problems):
             standing.questions.append(Question(chosen))

@@ -10,9 +10,11 @@ from datetime import datetime
 
 from sqlmodel import Session, col, or_, select
 
+from connector.config import Config
 from connector.learners import award as awards
 from connector.learners import naming, people, rems, replacing, series, standing
 from connector.learners.eligibility import NAME_DIFFERS, OTHER_PERSON, disagreements, gate
+from connector.pars.sent_under import choose_identifier
 from connector.records import Counts, Dispute, Learner, Problem
 from connector.store import fixes, poison
 from connector.store.moves import move
@@ -21,9 +23,11 @@ from connector.store.reasons import NOT_ELIGIBLE
 from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerRow
 from connector.store.unmatched import solved
+from connector.store.views import as_record_credit
 
 CHANGED = "learner.changed"
-OPEN = (State.HELD, State.READY, State.REFUSED, State.UNMATCHED)
+_SENT_NO = (State.REFUSED, State.UNMATCHED)
+OPEN = (State.HELD, State.READY, *_SENT_NO)
 
 
 def judge_all(
@@ -48,8 +52,7 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
     """Every gate for every credit of this learner that has not been sent for good, and of the closed for those that he
     may open; a series leaves hundreds closed."""
     learner = as_learner(session, row)
-    if changed:
-        _correct_at_pars(session, opening, row, learner, counts)
+    _correct_at_pars(session, opening, row, learner, counts)
     settled, his_names = fixes.standing(session, [row.id])[row.id], fixes.actor_names(session, row.id)
     disputed = disagreements(map(Dispute.model_validate, row.disputes or ()), settled)
     mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
@@ -65,7 +68,8 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
                 problems[:0] = [*disputed, *_misnamed(award, learner, his_names)]
             if people.given_away(session, award):
                 problems.insert(0, OTHER_PERSON)
-            _apply(session, credit, award, problems, opening.now, counts, changed=changed)
+            anew = changed or (credit.state in _SENT_NO and is_another(opening.config, credit, learner))
+            _apply(session, credit, award, problems, opening.now, counts, changed=anew)
 
 
 def _misnamed(award: Award, learner: Learner, his_names: Collection[str]) -> list[Problem]:
@@ -81,18 +85,24 @@ def _correct_at_pars(
     mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
     mine = mine.where(Credit.state == State.UNMATCHED, Credit.wanted == "present", Credit.at_pars != "no")
     for credit, award in session.exec(mine.order_by(col(Credit.id)).with_for_update(of=Credit)).all():
-        if is_another(credit, learner):
+        if is_another(opening.config, credit, learner):
             replacing.replace(session, opening, credit, award, series.own_offer(credit), CHANGED)
             solved(session, credit, award, now=opening.now)
             counts["replaced"] += 1
     session.flush()
 
 
-def is_another(credit: Credit, learner: Learner) -> bool:
-    """Would PARS look for somebody else now than when this credit left?"""
-    number = learner.ids.get(credit.identifier_domain)
-    value = number.get_secret_value() if number else ""
-    return (credit.sent_as or {}) != snapshot(learner) or (bool(value) and value != credit.identifier_value)
+def is_another(config: Config, credit: Credit, learner: Learner) -> bool:
+    """Would PARS look for somebody else, or under another number, than when this credit left? Told from the credit, as
+    a correction may have come while it was on its way."""
+    if credit.sent_as is None or credit.kind == "rems":
+        return False
+    order = config.provider(credit.provider_id).identifier_order
+    chosen = choose_identifier(as_record_credit(credit), learner, order)
+    if chosen is None:
+        return credit.sent_as != snapshot(learner)
+    left = (credit.sent_as, credit.identifier_domain, credit.identifier_value)
+    return left != (snapshot(learner), chosen.domain, chosen.value.get_secret_value())
 
 
 def _apply(
@@ -130,7 +140,7 @@ def _reopens(credit: Credit, *, barred: bool, changed: bool) -> bool:
         return False
     if credit.state == State.CLOSED:
         return credit.reason == NOT_ELIGIBLE and not barred
-    return credit.state in (State.REFUSED, State.UNMATCHED) and changed
+    return credit.state in _SENT_NO and changed
 
 
 def _complete_rems(session: Session, award: Award, learner: Learner) -> None:

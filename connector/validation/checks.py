@@ -7,7 +7,8 @@ from datetime import date
 from decimal import Decimal
 
 from connector.pars import identifiers, vocabulary
-from connector.records import Actor, Frozen, Identifier, Learner, Problem, RecordCredit, RemsAnswers
+from connector.pars.sent_under import choose_identifier
+from connector.records import Actor, Frozen, Learner, Problem, RecordCredit, RemsAnswers
 from connector.store.reasons import WITHDRAWAL_FIRST
 
 
@@ -46,18 +47,6 @@ def check(case: Case) -> list[Problem]:
 def of_learner(learner: Learner, credit: RecordCredit, order: Sequence[str]) -> list[Problem]:
     """What of it is about the learner alone: it can be asked before anything is completed."""
     return [*_person(learner), *_identifier(learner, credit, order)]
-
-
-def choose_identifier(credit: RecordCredit, learner: Learner, order: Sequence[str]) -> Identifier | None:
-    """The one identifier a credit is sent under: a board's own id for MOC; for CME the first of the order."""
-    if credit.kind == "rems":
-        return None
-    domains = [credit.board] if credit.board else []
-    for wanted in () if credit.board else order:
-        states = sorted(domain for domain in learner.ids if domain in {**vocabulary.STATES, **vocabulary.TERRITORIES})
-        domains += states if wanted == "state" else [wanted]
-    found = next((domain for domain in domains if domain in learner.ids), None)
-    return Identifier(domain=found, value=learner.ids[found]) if found else None
 
 
 def _record(case: Case) -> list[Problem]:

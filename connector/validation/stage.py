@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, func, or_, select
 
 from connector.config import Config, ValidationConfig
+from connector.pars.sent_under import choose_identifier
 from connector.pars.vocabulary import JOURNAL_FORMAT
 from connector.records import Counts, Identifier, Learner, Problem, RemsAnswers
 from connector.store import matches, poison, releases
@@ -111,7 +112,7 @@ def stops(problem: Problem, config: ValidationConfig) -> bool:
 
 def _identifier(config: Config, credit: Credit, learner: Learner) -> Identifier | None:
     order = config.provider(credit.provider_id).identifier_order
-    return checks.choose_identifier(as_record_credit(credit), learner, order)
+    return choose_identifier(as_record_credit(credit), learner, order)
 
 
 def _name_identifier(credit: Credit, chosen: Identifier | None) -> None:

@@ -196,3 +196,34 @@ def test_a_wish_that_makes_us_stumble_is_answered_and_the_next_one_done(
     assert fix(place, birth_day="02-29") == "connector.unexpected"
     monkeypatch.setattr(fixes, "put", plain)
     assert fix(place, birth_day="02-29") == decisions.DONE
+
+
+@pytest.mark.parametrize("at_pars", ["no", "yes"])
+def test_a_correction_made_while_the_credit_is_on_its_way_is_not_lost(place: Middle, at_pars: str) -> None:
+    place.post(statement(1)).run()
+    place.walk(1, State.SENDING, sent_as={name: ANNA[name] for name in ("given_name", "family_name", "birth_day")})
+    assert fix(place, birth_day="02-28") == decisions.DONE
+    place.walk(1, *((State.PENDING,) if at_pars == "yes" else ()), State.UNMATCHED, at_pars=at_pars)
+    place.run(later=HOUR)
+    assert [state for _, state in place.states()] == (["ready"] if at_pars == "no" else ["unmatched", "held"])
+    place.run(later=HOUR)
+    assert len(place.states()) == (1 if at_pars == "no" else 2)
+
+
+def test_another_number_first_in_the_order_is_another_identity_for_pars(place: Middle) -> None:
+    place.sheet(ANNA | {"npi": "", "state": "CA", "licence": ANNA["npi"]})
+    sent(place, State.UNMATCHED, "yes")
+    assert fix(place, ids_NPI=ANNA["npi"]) == decisions.DONE
+    with place.credits() as (old, new):
+        assert (old.wanted, new.supersedes, new.identifier_domain) == ("absent", old.id, "NPI")
+
+
+def test_a_ready_credit_that_left_once_is_not_judged_for_ever(place: Middle) -> None:
+    place.post(statement(1)).run()
+    place.walk(1, State.SENDING, State.READY, sent_as={"family_name": "Quixly"}, at_pars="no")
+    with place.session() as session:
+        before = len(session.exec(select(Event)).all())
+    place.run(later=HOUR)
+    place.run(later=HOUR)
+    with place.session() as session:
+        assert len(session.exec(select(Event)).all()) == before

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from connector.config import ValidationConfig
 from connector.pars import vocabulary
+from connector.pars.sent_under import choose_identifier
 from connector.records import BirthDay, Learner, LicenceNumber, PersonName, RecordCredit, RemsAnswers
 from connector.validation import activity_checks, checks
 from connector.validation.activity_checks import Activity
@@ -121,11 +122,11 @@ def test_a_window_of_a_leap_day_is_counted_too() -> None:
 def test_cme_goes_under_the_first_identifier_of_the_providers_order() -> None:
     ids = {"NPI": NPI, "NY": LicenceNumber("N1"), "CA": LicenceNumber("C1"), "ABIM": LicenceNumber("410106")}
     for order, domain in ((("NPI", "state"), "NPI"), (("state", "NPI"), "CA"), ((), None)):
-        chosen = checks.choose_identifier(cme(), learner(ids=ids), order)
+        chosen = choose_identifier(cme(), learner(ids=ids), order)
         assert (chosen and chosen.domain) == domain
-    assert checks.choose_identifier(moc(), learner(ids=ids), ("NPI",)).domain == "ABIM"  # type: ignore[union-attr]
-    assert checks.choose_identifier(moc("ABA"), learner(ids=ids), ("NPI",)) is None
-    assert checks.choose_identifier(cme(kind="rems"), learner(ids=ids), ("NPI",)) is None
+    assert choose_identifier(moc(), learner(ids=ids), ("NPI",)).domain == "ABIM"  # type: ignore[union-attr]
+    assert choose_identifier(moc("ABA"), learner(ids=ids), ("NPI",)) is None
+    assert choose_identifier(cme(kind="rems"), learner(ids=ids), ("NPI",)) is None
 
 
 @pytest.mark.parametrize(
