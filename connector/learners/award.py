@@ -12,7 +12,6 @@ from sqlmodel import Session, col, select
 from connector.config import Config
 from connector.learners import naming
 from connector.learners.credit_id import credit_id, rems_credit_id, rems_key, rems_local_id
-from connector.learners.naming import spoken
 from connector.records import Completion, CreditOffer
 from connector.store import fixes
 from connector.store.moves import note
@@ -34,12 +33,10 @@ def attach(
 ) -> tuple[Award, bool]:
     """Join a completion to its award, opening it (True) if this is the first."""
     statement = session.get_one(StatementRow, evidence.statement_pk)
-    name = spoken(statement.raw, evidence.actor_key)
+    name = naming.spoken(statement.raw, evidence.actor_key)
     guest = _guest(session, learner, name)
-    known = _of_duplicate(session, statement, evidence, completion, guest) or find(session, learner, completion, guest)
-    award = known or _open(session, opening, evidence, learner, completion, statement)
-    if known is None:
-        award.actor_name, award.guest = name, guest
+    known = _of_duplicate(session, statement, evidence, completion) or find(session, learner, completion, guest)
+    award = known or _open(session, opening, evidence, learner, completion, statement, (name, guest))
     evidence.award_id = award.id
     session.add(evidence)
     session.flush()
@@ -48,7 +45,10 @@ def attach(
 
 def _guest(session: Session, learner: LearnerRow, name: str) -> str:
     """Two people may share a mailbox: what one of them completes joins nothing of the other's."""
-    return naming.guest(name, as_learner(session, learner), fixes.actor_names(session, learner.id)) if name else ""
+    if not name:
+        return ""
+    names = fixes.actor_names(session, learner.id)
+    return naming.guest(name, as_learner(session, learner), names, found=learner.found)
 
 
 def find(session: Session, learner: LearnerRow, completion: Completion, guest: str = "") -> Award | None:
@@ -130,8 +130,11 @@ def _open(
     learner: LearnerRow,
     completion: Completion,
     statement: StatementRow,
+    called: tuple[str, str],
 ) -> Award:
     award = Award(
+        actor_name=called[0],
+        guest=called[1],
         provider_id=completion.provider,
         activity_id=completion.activity_id,
         learner_id=learner.id,
@@ -166,12 +169,17 @@ def _new_record(session: Session, opening: Opening, award: Award, kind: str) -> 
         provider_id=award.provider_id,
         award_id=award.id,
         kind=kind,
-        local_id=rems_local_id(_rems_key(session, opening), award.anchor) if kind == "rems" else "",
+        local_id=rems_local_id(_rems_key(session, opening), _participant(award)) if kind == "rems" else "",
         wait_until=opening.now + opening.config.record.wait,
     )
     session.add(record)
     session.flush()
     return record
+
+
+def _participant(award: Award) -> str:
+    """Two people on one mailbox are two participants."""
+    return f"{award.anchor}|{award.guest}" if award.guest else award.anchor
 
 
 def _free_credit_id(session: Session, opening: Opening, award: Award, offer: CreditOffer, *, serial: int) -> str:
@@ -199,7 +207,7 @@ def _rems_key(session: Session, opening: Opening) -> bytes:
 
 
 def _of_duplicate(
-    session: Session, statement: StatementRow, evidence: EvidenceRow, completion: Completion, guest: str
+    session: Session, statement: StatementRow, evidence: EvidenceRow, completion: Completion
 ) -> Award | None:
     """A re-sent statement is evidence of its original's award, whatever its own registration says; or of the award
     that the original's other copies opened, if it was voided before it had one."""
@@ -212,7 +220,6 @@ def _of_duplicate(
             EvidenceRow.actor_key == evidence.actor_key,  # a group's statement has an award for each member
             Award.provider_id == completion.provider,
             Award.activity_id == completion.activity_id,
-            Award.guest == guest,
         )
         .order_by(col(Award.id))
         .limit(1)

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
 from connector.learners import award as awards
-from connector.learners import naming, people, rems, replacing, series, standing
+from connector.learners import guests, people, rems, replacing, series, standing
 from connector.learners.eligibility import NAME_DIFFERS, OTHER_PERSON, disagreements, gate
 from connector.pars.sent_under import choose_identifier
 from connector.records import Counts, Dispute, Learner, Problem
@@ -53,7 +53,8 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
     may open; a series leaves hundreds closed."""
     learner = as_learner(session, row)
     _correct_at_pars(session, opening, row, learner, counts)
-    settled, his_names = fixes.standing(session, [row.id])[row.id], fixes.actor_names(session, row.id)
+    guests.sort_out(session, opening, row, learner, changed=changed)
+    settled = fixes.standing(session, [row.id])[row.id]
     disputed = disagreements(map(Dispute.model_validate, row.disputes or ()), settled)
     mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
     closed = col(Credit.state) == State.CLOSED
@@ -65,17 +66,11 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
                 _complete_rems(session, award, learner)
             problems = gate(learner, credit.kind, opening.config.learners, found=row.found)
             if credit.kind != "rems" and row.found:
-                problems[:0] = [*disputed, *_misnamed(award, learner, his_names)]
+                problems[:0] = [*disputed, *([NAME_DIFFERS] if award.guest else [])]
             if people.given_away(session, award):
                 problems.insert(0, OTHER_PERSON)
             anew = changed or (credit.state in _SENT_NO and is_another(opening.config, credit, learner))
             _apply(session, credit, award, problems, opening.now, counts, changed=anew)
-
-
-def _misnamed(award: Award, learner: Learner, his_names: Collection[str]) -> list[Problem]:
-    """Does the statement that opened it name somebody else, and has nobody said that this is his name too?"""
-    award.guest = naming.guest(award.actor_name, learner, his_names)
-    return [NAME_DIFFERS] if award.guest else []
 
 
 def _correct_at_pars(

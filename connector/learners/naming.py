@@ -83,11 +83,15 @@ def is_said(actor_name: str, names: Iterable[str]) -> bool:
     return plain(actor_name) in map(plain, names)
 
 
-def guest(actor_name: str, learner: Learner, names: Iterable[str]) -> str:
-    """Empty where the name is or may be the learner's own; else what stands for whoever used his mailbox or account."""
-    if fits(actor_name, learner) or is_said(actor_name, names):
+def guest(actor_name: str, learner: Learner, names: Iterable[str], *, found: bool = True) -> str:
+    """Empty where the name is or may be the learner's own; else what stands for whoever used his mailbox or account.
+
+    Of a learner whom no source has `found` yet nobody knows the name: until then every name is somebody's.
+    """
+    if not actor_name or (found and fits(actor_name, learner)) or is_said(actor_name, names):
         return ""
-    return hashlib.sha256(plain(actor_name).encode()).hexdigest()[:16]
+    words = " ".join(sorted(_words(actor_name, known=frozenset()))) or plain(actor_name)
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def fits(actor_name: str, learner: Learner) -> bool:
