@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint schema bench clean
+.PHONY: help demo test lint schema bench truth clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s ':'
@@ -39,6 +39,9 @@ schema: .venv/dev ## the JSON Schema of mapping files, from their models
 bench: .venv/dev ## statements a second beside two bare loops; judging with 10 to 10,000 rules beside tincan's parse
 	@$(BIN)/python -m tests.bench.bench_collect
 	@$(BIN)/python -m tests.bench.bench_mapping
+
+truth: .venv/dev ## 10,000 invented learners with the faults that people make: wrong matches, causes named, near misses
+	@$(BIN)/python -m tests.truth.run
 
 clean: ## everything that make and the tests have made
 	rm -rf .venv .cache .demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
