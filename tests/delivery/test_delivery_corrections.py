@@ -47,9 +47,9 @@ def actions(course: Course) -> list[str]:
     ids=["amount", "date", "activity", "per"],
 )
 def test_what_was_sent_is_withdrawn_as_it_left_and_reported_anew(
-    either: Delivery, change: dict[str, object], held: tuple[str, ...]
+    delivery: Delivery, change: dict[str, object], held: tuple[str, ...]
 ) -> None:
-    course = Course(either)
+    course = Course(delivery)
     number = reported(course)
     course.apply(number, **change)
     course.turns(3)
@@ -57,9 +57,11 @@ def test_what_was_sent_is_withdrawn_as_it_left_and_reported_anew(
     assert course.states() == ["withdrawn", "confirmed"]
     assert (new.supersedes, old.why_absent, old.reported_on) == (old.id, "mapping.corrected", date(2026, 3, 10))
     assert actions(course) == ["add", "delete", "add"]
-    assert b"2026-03-10" in (either.submissions()[1].payload or b"")  # the date that PARS knows, not the corrected one
+    assert b"2026-03-10" in (
+        delivery.submissions()[1].payload or b""
+    )  # the date that PARS knows, not the corrected one
     assert course.held() == [held]
-    assert either.is_clean(old.id)
+    assert delivery.is_clean(old.id)
 
 
 def test_the_new_credit_of_the_same_award_counts_on(course: Course) -> None:

@@ -25,7 +25,7 @@ from connector.store.moves import note
 from connector.store.open import open_store
 from connector.store.session import Store
 from connector.store.states import LIVE, State
-from connector.store.tables import Award, Channel, Credit, Event, LearnerRow, Record, Submission
+from connector.store.tables import Award, Channel, ConsentRow, Credit, Event, LearnerRow, Record, Submission
 from connector.submission import stage as submission
 
 NOON = datetime(2026, 3, 10, 18, tzinfo=UTC)
@@ -224,6 +224,7 @@ def _learner(session: Any, who: Person) -> int:
     )
     session.add(row)
     session.flush()
+    session.add(ConsentRow(learner_id=row.id, given=True, origin="a test"))
     return row.id
 
 

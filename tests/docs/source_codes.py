@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from connector.pars.wire import Reasons
@@ -28,7 +29,8 @@ def sources() -> list[Path]:
     return [path for path in sorted(folder.rglob("*.py")) if not any(map(path.is_relative_to, apart))]
 
 
-def codes() -> set[str]:
+@cache
+def codes() -> frozenset[str]:
     """Every code of the source, those that are put together included."""
     texts: set[str] = set()
     apart: set[str] = set()
@@ -37,7 +39,7 @@ def codes() -> set[str]:
         texts |= {code for code in _texts(tree) if _CODE.fullmatch(code)}
         texts |= {code for code in _keywords(tree, "code") if _ANY_CODE.fullmatch(code)}
         apart |= {*_log_names(tree), *_keywords(tree, "foreign_key")}
-    return (texts - apart - NOT_CODES) | _blamed() | {f"pars.{name}" for name in Reasons.model_fields}
+    return frozenset((texts - apart - NOT_CODES) | _blamed() | {f"pars.{name}" for name in Reasons.model_fields})
 
 
 def log_names() -> set[str]:

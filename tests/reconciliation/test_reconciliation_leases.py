@@ -44,18 +44,18 @@ def left_behind(delivery: Delivery, dying: pytest.MonkeyPatch) -> None:
     dying.undo()
 
 
-def test_a_running_lease_is_left_alone_by_a_process_that_starts(either: Delivery, dying: pytest.MonkeyPatch) -> None:
-    [cme] = either.ready()
-    left_behind(either, dying)
-    until = either.credit(cme).lease_until
+def test_a_running_lease_is_left_alone_by_a_process_that_starts(delivery: Delivery, dying: pytest.MonkeyPatch) -> None:
+    [cme] = delivery.ready()
+    left_behind(delivery, dying)
+    until = delivery.credit(cme).lease_until
     assert until is not None
     assert until - NOON > LONGEST
-    either.store = Store(str(either.store.url))
-    either.clock.move_to(until - timedelta(seconds=1))
-    either.send()
-    either.ask()
-    assert either.state(cme) == "sending"
-    either.store.dispose()
+    delivery.store = Store(str(delivery.store.url))
+    delivery.clock.move_to(until - timedelta(seconds=1))
+    delivery.send()
+    delivery.ask()
+    assert delivery.state(cme) == "sending"
+    delivery.store.dispose()
 
 
 def test_a_lease_that_has_run_out_is_a_doubt_and_pars_is_asked(either: Delivery, dying: pytest.MonkeyPatch) -> None:

@@ -148,7 +148,7 @@ class Story:
                     assert here == (credit.state == State.CONFIRMED), (credit.state, credit.reason)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@settings(max_examples=12, deadline=None, derandomize=True, database=None)
 @given(events=st.lists(EVENTS, max_size=25))
 @example(events=[("send", "stored later"), ("ask", "good"), ("pass", 8), ("void", 0), ("pass", 16), ("ask", "good")])
 @example(

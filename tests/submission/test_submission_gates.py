@@ -31,14 +31,14 @@ def forget(delivery: Delivery, *pks: int) -> None:
         )
 
 
-def test_an_old_credit_is_asked_about_and_a_young_one_is_not(either: Delivery) -> None:
-    either.ready()
-    either.send()
-    assert either.asked() == 0
-    either.ready("jbrown", stored=OLD)
-    either.send()
-    assert (either.asked(), len(either.saves())) == (2, 2)
-    assert either.is_clean()
+def test_an_old_credit_is_asked_about_and_a_young_one_is_not(delivery: Delivery) -> None:
+    delivery.ready()
+    delivery.send()
+    assert delivery.asked() == 0
+    delivery.ready("jbrown", stored=OLD)
+    delivery.send()
+    assert (delivery.asked(), len(delivery.saves())) == (2, 2)
+    assert delivery.is_clean()
 
 
 def test_what_pars_already_holds_of_ours_is_adopted_and_not_sent(either: Delivery) -> None:
@@ -170,20 +170,20 @@ def test_an_old_rems_credit_is_asked_for_by_its_id(delivery: Delivery) -> None:
     assert [one.operation for one in delivery.sandbox.pars.log] == ["status-by-credit", "save"]
 
 
-def test_nothing_is_sent_while_the_question_cannot_be_asked(either: Delivery) -> None:
-    [cme] = either.ready(stored=OLD)
-    either.sandbox.switch("error-500", times=4)
-    either.send()
-    assert (either.state(cme), either.saves(), either.channel().circuit) == ("ready", [], "open")
-    either.go_on()
-    assert either.state(cme) == "confirmed"
+def test_nothing_is_sent_while_the_question_cannot_be_asked(delivery: Delivery) -> None:
+    [cme] = delivery.ready(stored=OLD)
+    delivery.sandbox.switch("error-500", times=4)
+    delivery.send()
+    assert (delivery.state(cme), delivery.saves(), delivery.channel().circuit) == ("ready", [], "open")
+    delivery.go_on()
+    assert delivery.state(cme) == "confirmed"
 
 
-def test_an_outage_makes_a_young_credit_old_and_it_is_asked_about(either: Delivery) -> None:
-    [cme] = either.ready()
-    either.sandbox.switch("too-many", seconds=2 * 3600)
-    either.go_on(hours=3)
-    assert (either.state(cme), either.asked() >= 2) == ("confirmed", True)
+def test_an_outage_makes_a_young_credit_old_and_it_is_asked_about(delivery: Delivery) -> None:
+    [cme] = delivery.ready()
+    delivery.sandbox.switch("too-many", seconds=2 * 3600)
+    delivery.go_on(hours=3)
+    assert (delivery.state(cme), delivery.asked() >= 2) == ("confirmed", True)
 
 
 def test_an_unclear_answer_delays_that_record_ever_more_and_no_other(
@@ -260,30 +260,30 @@ def test_a_paused_sibling_is_waited_for(delivery: Delivery) -> None:
     assert delivery.is_clean()
 
 
-def test_the_journal_is_written_before_the_request_reaches_pars(either: Delivery) -> None:
-    either.prevalidate("off")
-    [cme] = either.ready()
-    app = either.sandbox._pars_server.application
+def test_the_journal_is_written_before_the_request_reaches_pars(delivery: Delivery) -> None:
+    delivery.prevalidate("off")
+    [cme] = delivery.ready()
+    app = delivery.sandbox._pars_server.application
     act, seen = app.act, []
 
     def look(request: object) -> object:
-        with either.store.reading() as session:
+        with delivery.store.reading() as session:
             [row] = session.exec(select(Submission)).all()
             lines = session.exec(select(SubmissionCredit.credit_pk)).all()
-            seen.append((row.payload == request.body, row.answered_at, lines, either.credit(cme).state))
+            seen.append((row.payload == request.body, row.answered_at, lines, delivery.credit(cme).state))
         return act(request)
 
     app.act = look
-    either.send()
+    delivery.send()
     app.act = act
     assert seen == [(True, None, [cme], "sending")]
 
 
-def test_the_journal_keeps_a_save_that_was_cut_off(either: Delivery) -> None:
-    either.ready()
-    either.sandbox.switch("cut-before-body", operation="save")
-    either.send()
-    [row] = either.submissions()
+def test_the_journal_keeps_a_save_that_was_cut_off(delivery: Delivery) -> None:
+    delivery.ready()
+    delivery.sandbox.switch("cut-before-body", operation="save")
+    delivery.send()
+    [row] = delivery.submissions()
     assert (row.action, row.http_status, row.reply, row.code) == ("add", None, None, "pars.no_answer")
     assert row.payload
     assert row.answered_at is not None

@@ -63,15 +63,15 @@ def test_a_void_that_is_taken_back_while_sending_is_off_costs_no_confirmed_credi
     assert list(delivery.at_pars().values()) == ["Accepted"]
 
 
-def test_what_was_completed_long_ago_is_asked_about_however_new_its_statement(either: Delivery) -> None:
+def test_what_was_completed_long_ago_is_asked_about_however_new_its_statement(delivery: Delivery) -> None:
     """A sign-in sheet of last month, an adopted completion, an LMS that replays its past: a sheet may have told it."""
-    either.ready(completed_on=date(2026, 3, 8))
-    either.send()
-    assert either.asked() > 0
-    before = either.asked()
-    either.ready("jbrown", completed_on=date(2026, 3, 9))  # yesterday by some calendar, and an hour ago by another
-    either.send()
-    assert either.asked() == before
+    delivery.ready(completed_on=date(2026, 3, 8))
+    delivery.send()
+    assert delivery.asked() > 0
+    before = delivery.asked()
+    delivery.ready("jbrown", completed_on=date(2026, 3, 9))  # yesterday by some calendar, and an hour ago by another
+    delivery.send()
+    assert delivery.asked() == before
 
 
 def test_the_days_of_send_after_hold_also_what_had_passed_its_gates_before_the_setting(delivery: Delivery) -> None:

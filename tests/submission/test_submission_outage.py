@@ -62,16 +62,16 @@ def test_a_wrong_path_for_saves_is_said_once_although_reads_are_answered(deliver
     assert delivery.is_clean()
 
 
-def test_a_password_mended_in_its_file_is_used_without_a_restart(either: Delivery) -> None:
-    [cme] = either.ready()
-    secret = either.folder / "pars.password"
+def test_a_password_mended_in_its_file_is_used_without_a_restart(delivery: Delivery) -> None:
+    [cme] = delivery.ready()
+    secret = delivery.folder / "pars.password"
     right = secret.read_text()
     secret.write_text("a wrong one")
-    either.send()
-    assert (either.state(cme), either.channel().code) == ("ready", "pars.login")
+    delivery.send()
+    assert (delivery.state(cme), delivery.channel().code) == ("ready", "pars.login")
     secret.write_text(right)
-    either.go_on()
-    assert either.state(cme) == "confirmed"
+    delivery.go_on()
+    assert delivery.state(cme) == "confirmed"
 
 
 def test_a_missing_secret_stops_that_channel_and_is_said_once(delivery: Delivery) -> None:
@@ -97,23 +97,23 @@ def test_retry_after_is_honoured(either: Delivery) -> None:
     assert either.is_clean()
 
 
-def test_no_connection_is_no_doubt_and_pauses_grow_within_bounds(either: Delivery) -> None:
-    either.prevalidate("off")
-    [cme] = either.ready()
-    either.sandbox._pars_server.stop()
+def test_no_connection_is_no_doubt_and_pauses_grow_within_bounds(delivery: Delivery) -> None:
+    delivery.prevalidate("off")
+    [cme] = delivery.ready()
+    delivery.sandbox._pars_server.stop()
     pauses = []
     for _ in range(12):
-        either.send()
-        assert (either.state(cme), either.credit(cme).reason) == ("ready", "pars.unreachable")
-        next_at = either.channel().next_at
+        delivery.send()
+        assert (delivery.state(cme), delivery.credit(cme).reason) == ("ready", "pars.unreachable")
+        next_at = delivery.channel().next_at
         assert next_at is not None
         pauses.append((next_at - NOON).total_seconds())
-        either.clock.move_to(next_at)
+        delivery.clock.move_to(next_at)
         pauses[-1] -= sum(pauses[:-1])
-    patience = either.config.pars
+    patience = delivery.config.pars
     bounds = [min(patience.retry_first * 2**at, patience.probe).total_seconds() for at in range(12)]
     assert all(bound / 2 <= pause <= bound for pause, bound in zip(pauses, bounds, strict=True))
-    assert either.credit(cme).attempts == 1, "a stopped channel is probed with a question, not with a save"
+    assert delivery.credit(cme).attempts == 1, "a stopped channel is probed with a question, not with a save"
 
 
 def test_the_pause_doubles_with_half_of_it_left_to_chance(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,16 +131,16 @@ def test_credits_put_back_leave_together_again(delivery: Delivery) -> None:
     assert delivery.is_clean()
 
 
-def test_pending_credits_are_asked_again_after_an_outage_although_nothing_is_due_to_send(either: Delivery) -> None:
-    _, moc = either.ready("bachebe", (CME_2, MOC), HYPERTENSION)
-    either.send()
-    either.ask()
-    either.pass_by(hours=25)
-    either.sandbox.switch("error-500", times=2)
-    either.ask()
-    assert (either.state(moc), either.channel().circuit) == ("pending", "open")
-    either.go_on()
-    assert (either.state(moc), either.channel().circuit, either.channel().code) == ("confirmed", "closed", "")
+def test_pending_credits_are_asked_again_after_an_outage_although_nothing_is_due_to_send(delivery: Delivery) -> None:
+    _, moc = delivery.ready("bachebe", (CME_2, MOC), HYPERTENSION)
+    delivery.send()
+    delivery.ask()
+    delivery.pass_by(hours=25)
+    delivery.sandbox.switch("error-500", times=2)
+    delivery.ask()
+    assert (delivery.state(moc), delivery.channel().circuit) == ("pending", "open")
+    delivery.go_on()
+    assert (delivery.state(moc), delivery.channel().circuit, delivery.channel().code) == ("confirmed", "closed", "")
 
 
 def test_a_question_that_pars_cannot_answer_about_one_credit_does_not_stop_the_others(

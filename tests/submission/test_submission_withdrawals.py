@@ -33,16 +33,16 @@ def test_one_credit_goes_and_the_other_of_its_record_stays(either: Delivery) -> 
     assert either.is_clean(moc)
 
 
-def test_another_award_of_the_same_learner_is_untouched(either: Delivery) -> None:
-    [going] = confirmed(either)
-    [learner] = [row.id for row in learners(either)]
+def test_another_award_of_the_same_learner_is_untouched(delivery: Delivery) -> None:
+    [going] = confirmed(delivery)
+    [learner] = [row.id for row in learners(delivery)]
     [staying] = confirmed(
-        either, learner=learner, activity=OPIOID, offers=(("cme", "AMA PRA Category 1", "", "", "1.25"),)
+        delivery, learner=learner, activity=OPIOID, offers=(("cme", "AMA PRA Category 1", "", "", "1.25"),)
     )
-    either.unwant(going)
-    either.go_on()
-    assert either.held_live() == [either.credit(staying).credit_id]
-    assert either.is_clean(going)
+    delivery.unwant(going)
+    delivery.go_on()
+    assert delivery.held_live() == [delivery.credit(staying).credit_id]
+    assert delivery.is_clean(going)
 
 
 def learners(delivery: Delivery) -> list[LearnerRow]:
@@ -58,17 +58,17 @@ def test_a_rems_credit_is_withdrawn_by_its_id_and_stays_nameless(delivery: Deliv
     assert delivery.is_clean(rems)
 
 
-def test_the_identity_as_it_was_sent_is_named_although_the_directory_has_another_now(either: Delivery) -> None:
-    [cme] = confirmed(either)
-    with either.store.writing() as session:
+def test_the_identity_as_it_was_sent_is_named_although_the_directory_has_another_now(delivery: Delivery) -> None:
+    [cme] = confirmed(delivery)
+    with delivery.store.writing() as session:
         row = session.exec(select(LearnerRow)).one()
         row.family_name, row.birth_day = "Changed", "01-01"
         session.add(row)
-    either.unwant(cme)
-    either.send()
-    assert either.state(cme) == "withdrawn"
-    assert b"Changed" not in (either.submissions()[-1].payload or b"")
-    assert either.is_clean(cme)
+    delivery.unwant(cme)
+    delivery.send()
+    assert delivery.state(cme) == "withdrawn"
+    assert b"Changed" not in (delivery.submissions()[-1].payload or b"")
+    assert delivery.is_clean(cme)
 
 
 def test_credits_of_one_record_that_left_under_two_names_go_under_each(delivery: Delivery) -> None:
@@ -93,25 +93,25 @@ def test_a_refused_withdrawal_waits_for_a_person_who_is_told(delivery: Delivery)
 
 
 @pytest.mark.parametrize("fault", ["cut-before-body", "cut-after-body", "error-500", "time-out", "html-200"])
-def test_a_doubtful_withdrawal_that_did_not_happen_is_made_again(either: Delivery, fault: str) -> None:
-    [cme] = confirmed(either)
-    either.unwant(cme)
-    either.sandbox.switch(fault, operation="save")
-    either.go_on()
-    assert either.moves(cme)[-4:] == ["withdrawing", "withdrawal_in_doubt", "withdrawing", "withdrawn"]
-    assert either.held_live() == []
-    assert either.is_clean(cme)
+def test_a_doubtful_withdrawal_that_did_not_happen_is_made_again(delivery: Delivery, fault: str) -> None:
+    [cme] = confirmed(delivery)
+    delivery.unwant(cme)
+    delivery.sandbox.switch(fault, operation="save")
+    delivery.go_on()
+    assert delivery.moves(cme)[-4:] == ["withdrawing", "withdrawal_in_doubt", "withdrawing", "withdrawn"]
+    assert delivery.held_live() == []
+    assert delivery.is_clean(cme)
 
 
 @pytest.mark.parametrize("fault", ["cut-before-reply", "cut-in-reply", "error-500-stored", "truncated"])
-def test_a_doubtful_withdrawal_that_happened_is_believed_after_two_negatives(either: Delivery, fault: str) -> None:
-    [cme] = confirmed(either)
-    either.unwant(cme)
-    either.sandbox.switch(fault, operation="save")
-    either.go_on()
-    assert either.moves(cme)[-3:] == ["withdrawing", "withdrawal_in_doubt", "withdrawn"]
-    assert len(either.saves("delete")) == 1
-    assert either.is_clean(cme)
+def test_a_doubtful_withdrawal_that_happened_is_believed_after_two_negatives(delivery: Delivery, fault: str) -> None:
+    [cme] = confirmed(delivery)
+    delivery.unwant(cme)
+    delivery.sandbox.switch(fault, operation="save")
+    delivery.go_on()
+    assert delivery.moves(cme)[-3:] == ["withdrawing", "withdrawal_in_doubt", "withdrawn"]
+    assert len(delivery.saves("delete")) == 1
+    assert delivery.is_clean(cme)
 
 
 def test_a_withdrawal_that_never_gets_an_answer_is_parked_and_not_sent_for_ever(delivery: Delivery) -> None:
@@ -176,16 +176,16 @@ def test_what_could_not_be_matched_is_closed(delivery: Delivery) -> None:
 
 
 @pytest.mark.parametrize("fault", ["cut-after-body", "cut-before-reply"])
-def test_voided_while_in_doubt(either: Delivery, fault: str) -> None:
-    [cme] = either.ready()
-    either.sandbox.switch(fault, operation="save")
-    either.send()
-    either.unwant(cme)
-    either.go_on()
+def test_voided_while_in_doubt(delivery: Delivery, fault: str) -> None:
+    [cme] = delivery.ready()
+    delivery.sandbox.switch(fault, operation="save")
+    delivery.send()
+    delivery.unwant(cme)
+    delivery.go_on()
     was_stored = fault == "cut-before-reply"
-    assert either.state(cme) == ("withdrawn" if was_stored else "closed")
-    assert (either.held_live(), len(either.saves())) == ([], 1)
-    assert either.is_clean(cme)
+    assert delivery.state(cme) == ("withdrawn" if was_stored else "closed")
+    assert (delivery.held_live(), len(delivery.saves())) == ([], 1)
+    assert delivery.is_clean(cme)
 
 
 def test_voided_while_the_save_is_on_its_way(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,14 +206,14 @@ def test_voided_while_the_save_is_on_its_way(delivery: Delivery, monkeypatch: py
     assert delivery.is_clean(cme)
 
 
-def test_voided_while_the_board_has_not_answered(either: Delivery) -> None:
-    cme, moc = confirmed(either, "bachebe", (CME_2, MOC), HYPERTENSION)
-    assert either.state(moc) == "pending"
-    either.unwant(cme, moc)
-    either.send()
-    assert [either.state(pk) for pk in (cme, moc)] == ["withdrawn", "withdrawn"]
-    assert len(either.saves("delete")) == 1
-    assert either.is_clean(cme, moc)
+def test_voided_while_the_board_has_not_answered(delivery: Delivery) -> None:
+    cme, moc = confirmed(delivery, "bachebe", (CME_2, MOC), HYPERTENSION)
+    assert delivery.state(moc) == "pending"
+    delivery.unwant(cme, moc)
+    delivery.send()
+    assert [delivery.state(pk) for pk in (cme, moc)] == ["withdrawn", "withdrawn"]
+    assert len(delivery.saves("delete")) == 1
+    assert delivery.is_clean(cme, moc)
 
 
 def many(delivery: Delivery, count: int) -> list[int]:
