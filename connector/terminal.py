@@ -73,14 +73,35 @@ def _draw(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         _stack(title, columns, rows, console.width)
         return
     look = Table(title=title, title_justify="left", header_style="bold", box=box.HEAVY_HEAD if framed else None)
-    for column, width in zip(columns, needed, strict=True):
-        look.add_column(column, overflow="fold", min_width=width)
+    most = [max(map(_longest_line, cells)) for cells in zip(columns, *rows, strict=True)]
+    room = console.width - (3 * len(needed) + 1 if framed else 2 * len(needed))
+    for column, width in zip(columns, _widths(needed, most, room), strict=True):
+        look.add_column(column, overflow="fold", width=width)
     for row in rows:
         look.add_row(*row)
     console.print(look)
 
 
 _LONGEST = 30  # of a word that is kept in one piece; an address may be longer
+
+
+def _widths(needed: Sequence[int], most: Sequence[int], room: int) -> list[int]:
+    """What each column needs, and a fair share of the rest of the room for whoever can use it.
+
+    >>> _widths([6, 4, 8], [6, 90, 20], 50)
+    [6, 24, 20]
+    """
+    widths, spare = list(needed), room - sum(needed)
+    hungry = sorted((place for place in range(len(widths)) if most[place] > needed[place]), key=lambda at: most[at])
+    for done, place in enumerate(hungry):
+        more = min(most[place] - widths[place], spare // (len(hungry) - done))
+        widths[place] += more
+        spare -= more
+    return widths
+
+
+def _longest_line(cell: str) -> int:
+    return max(map(len, cell.split("\n")))
 
 
 def _longest_word(cell: str) -> int:

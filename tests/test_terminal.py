@@ -26,6 +26,21 @@ def test_no_word_is_cut_at_any_width(
     assert max(map(len, shown.splitlines())) <= width
 
 
+def test_a_long_sentence_beside_names_cuts_no_column(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `learners check` has it: columns that need little room, and two that could use all there is."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    rows = [["learner.no_profession", "word " * 30, "coordinator", "12", "sheet.csv, row 3 (learner 12); " * 9]]
+    columns = ("reason", "what", "who acts", "count", "learners")
+    for width in range(70, 130, 3):
+        monkeypatch.setenv("COLUMNS", str(width))
+        terminal.table("", columns, rows, nothing="")
+        shown = click.unstyle(capsys.readouterr().out)
+        assert max(map(len, shown.splitlines())) <= width
+        assert (shown.count("word"), shown.count("sheet.csv,")) == (30, 9)
+
+
 def test_a_narrow_terminal_gets_a_paragraph_a_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import click
 from sqlmodel import Session
 
@@ -9,11 +11,15 @@ from connector import terminal
 from connector.cli.looking import show_credits
 from connector.cli.wishing import A_CREDIT, ask, waits
 from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
+from connector.config import Config
 from connector.inquiry import listing
 from connector.learners import decisions, mending
+from connector.learners.naming import is_said
 from connector.records import Problem
 from connector.store import fixes, wishes
+from connector.store.states import State
 from connector.store.tables import Award, Credit
+from connector.validation.stage import NOT_FOUND
 
 
 @click.command("fix")
@@ -21,6 +27,7 @@ from connector.store.tables import Award, Credit
 @click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="Correct the learner; FIELD alone asks.")
 @click.option("--suggestion", type=click.IntRange(1), help="Take the near miss of that number in `unmatched show`.")
 @click.option("--same-person", is_flag=True, help="The name in the statement is this learner's too.")
+@click.option("--not-same-person", "other_person", is_flag=True, help="It is not: takes --same-person back.")
 @click.option("--sum", "sums", is_flag=True, help="Two credits of one date: withdraw the first, report the sum.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @waits
@@ -34,6 +41,7 @@ def unmatched_fix(
     suggestion: int | None,
     *,
     same_person: bool,
+    other_person: bool,
     sums: bool,
     yes: bool,
     wait: bool,
@@ -51,46 +59,93 @@ def unmatched_fix(
     pars-connector unmatched fix 17 --set CA=A123456 --set consent=yes
     pars-connector unmatched fix 17 --suggestion 1
     pars-connector unmatched fix 17 --same-person
+    pars-connector unmatched fix 17 --not-same-person
     pars-connector unmatched fix 17 --sum
     """
-    ways = [bool(values), suggestion is not None, same_person, sums]
+    ways = [bool(values), suggestion is not None, same_person, other_person, sums]
     if sum(ways) != 1:
-        raise click.UsageError("say one of --set, --suggestion, --same-person and --sum")
+        raise click.UsageError("say one of --set, --suggestion, --same-person, --not-same-person and --sum")
     if sums:
         return _sum(work, credit, yes=yes, wait=wait, as_json=as_json)
+    earning = work.config.learners.earning
     with work.store.reading() as session:
         row = session.get(Credit, credit)
-        learner = session.get_one(Award, row.award_id).learner_id if row else 0
-        corrected = _corrected(session, row, values, suggestion, same_person=same_person) if row else None
+        no = _refusal(credit, row, is_value=bool(values) or suggestion is not None)
+        if row is None or no:
+            terminal.complain(no)
+            return FAILED
+        learner = session.get_one(Award, row.award_id).learner_id
+        if same_person or other_person:
+            corrected = _named(session, row, is_his=same_person)
+        else:
+            corrected = _corrected(session, row, values, suggestion, earning)
     if corrected is None:
         terminal.complain(f"credit {credit} has nothing like that: `unmatched show {credit}` says what it has")
         return FAILED
+    for warning in consequences(corrected, work.config):
+        terminal.complain(warning)
     return ask(work, wishes.FIX, {"credit": credit, "learner": learner, "fields": corrected}, wait=wait)
 
 
+def _refusal(number: int, credit: Credit | None, *, is_value: bool) -> str:
+    """Why nothing of this credit's learner can be corrected here; empty where it can."""
+    if credit is None:
+        return f"there is no credit {number}: `unmatched list` shows which wait for a person"
+    if not is_value:
+        return ""
+    unknown = next((one for one in credit.gate if one["code"] == NOT_FOUND), None)
+    if unknown is not None and credit.state == State.HELD:
+        return f"credit {number}: {unknown['message']}, so a correction changes nothing: {unknown['hint']}"
+    if not mending.may_fix(credit):
+        return f"credit {number} is {credit.state} and waits for no correction: `explain {number}` says where it stands"
+    return ""
+
+
+def consequences(fields: Mapping[str, str], config: Config) -> list[str]:
+    """What a correction that is taken brings about, or looks like: values are not repeated."""
+    from connector.desk import corrections
+
+    said = [f"looks mistyped: {one.message}; {one.hint}" for one in corrections.doubts(fields)]
+    profession, learners = fields.get("profession", "").upper(), config.learners
+    lists = {"CME": learners.cme_professions, "a board (MOC)": learners.moc_professions}
+    closed = [what for what, names in lists.items() if profession not in {name.upper() for name in names}]
+    if profession and closed:
+        which = " and ".join(closed)
+        said.append(f"this closes his credits for {which}: the profession earns none (learner.not_eligible)")
+    return said
+
+
 def _corrected(
-    session: Session, credit: Credit, values: tuple[str, ...], suggestion: int | None, *, same_person: bool
+    session: Session, credit: Credit, values: tuple[str, ...], suggestion: int | None, earning: Collection[str]
 ) -> dict[str, str] | None:
-    """Field by field; None where there is no such suggestion, or no name in its statement."""
+    """Field by field; None where there is no such suggestion."""
     if values:
-        return dict(_entered(value) for value in values)
-    if same_person:
-        name = session.get_one(Award, credit.award_id).actor_name
-        return {fixes.ACTOR_NAME: name} if name else None
+        return dict(_entered(value, earning) for value in values)
     from connector.desk import suggestions
 
     offered = suggestions.of(session, credit)
     return next((dict(one.corrected) for one in offered if one.rank == suggestion), None)
 
 
-def _entered(text: str) -> tuple[str, str]:
+def _named(session: Session, credit: Credit, *, is_his: bool) -> dict[str, str] | None:
+    """The name in its statement; None where there is none. To take back: where its own name was not said to be his,
+    every name that was, as what they had completed may be one award by now."""
+    award = session.get_one(Award, credit.award_id)
+    if is_his:
+        return {fixes.ACTOR_NAME: award.actor_name} if award.actor_name else None
+    names = fixes.actor_names(session, award.learner_id)
+    own = award.actor_name if is_said(award.actor_name, names) else ""
+    return {fixes.NOT_ACTOR_NAME: own} if names else None
+
+
+def _entered(text: str, earning: Collection[str]) -> tuple[str, str]:
     """Raises a usage error that does not repeat the value."""
     field, given, value = text.partition("=")
     if not given:
         value = click.prompt(field, hide_input=True, confirmation_prompt=True)
     from connector.desk import corrections
 
-    found = corrections.correct(field.strip(), value)
+    found = corrections.correct(field.strip(), value, earning)
     if isinstance(found, Problem):
         raise click.UsageError(f"{field}: {found.message}" + (f"; {found.hint}" if found.hint else ""))
     return found
@@ -138,7 +193,7 @@ def unmatched_retry(work: Work, credit: int, *, wait: bool, as_json: bool) -> in
 
 @click.command("close")
 @click.argument("credit", type=A_CREDIT)
-@click.option("--why", required=True, help="For whoever asks later; kept in the store only.")
+@click.option("--why", required=True, help="For whoever asks later; `explain` shows it: no name.")
 @waits
 @as_json
 @pass_work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import click
 from sqlmodel import Session, col, select
 
 from connector import terminal
+from connector.cli.deciding import consequences
 from connector.cli.wishing import PATIENCE
 from connector.cli.work import FAILED, Work, as_json, from_here, nobody_to_wait_for, pass_work, plainly
 from connector.cli.writing import may_write, write
-from connector.desk import returned, sheet
+from connector.desk import corrections, returned, sheet
 from connector.inquiry import listing
 from connector.learners import decisions
 from connector.records import Actor
@@ -73,10 +75,14 @@ def unmatched_import(work: Work, file: Path, *, dry_run: bool, wait: bool, as_js
         rows = returned.read_back(file)
         if dry_run:
             with work.store.reading() as session:
-                found = returned.judge(session, rows)
+                found = returned.judge(session, rows, work.config.learners.earning)
         else:
-            found = returned.take_over(work.store, rows, by=work.person, now=datetime.now(UTC))
+            now, earning = datetime.now(UTC), work.config.learners.earning
+            found = returned.take_over(work.store, rows, by=work.person, now=now, earning=earning)
     _show(found, as_json=as_json)
+    for one in found.corrections:
+        for warning in consequences({name: value for ask in one.asks for name, value in ask.items()}, work.config):
+            terminal.complain(f"row {one.row.line}: {warning}")
     code = FAILED if found.refused else 0
     if dry_run or not found.wishes:
         if not as_json:
@@ -106,11 +112,16 @@ def _show(found: returned.Judged, *, as_json: bool) -> None:
         counts = {"corrected": len(corrected), "unchanged": found.unchanged, "refused": len(found.refused)}
         terminal.json_lines([{"rows": counts}])
         return
-    rows = [[str(one.row.line), str(one.learner), ", ".join(one.fields)] for one in found.corrections]
-    terminal.table("corrections", ["row", "learner", "fields"], rows, nothing="")
+    rows = [[str(one.row.line), str(one.learner), ", ".join(_columns(one.fields))] for one in found.corrections]
+    terminal.table("corrections", ["row", "learner", "columns"], rows, nothing="")
     for finding in found.findings:
         terminal.complain(str(finding.model_copy(update={"path": from_here(finding.path)})))
     terminal.say(f"{len(rows)} rows correct a learner, {found.unchanged} change nothing, {len(found.refused)} refused")
+
+
+def _columns(fields: Iterable[str]) -> list[str]:
+    """As the sheet calls them."""
+    return list(dict.fromkeys(corrections.column(name) for name in fields))
 
 
 def _until_done(store: Store, numbers: list[int]) -> int:

@@ -18,7 +18,7 @@ from connector.store import wishes
 
 
 def _actor(context: click.Context, parameter: click.Parameter, value: str) -> ActorKey:
-    """An actor key as `learners show` writes it, normalised as those of statements are."""
+    """An actor key as `learners show --values` writes it, normalised as those of statements are."""
     kind, _, rest = value.partition(":")
     home_page, _, account = rest.rpartition("|")
     agent = {kind: {"homePage": home_page, "name": account} if kind == "account" else rest}
@@ -83,7 +83,8 @@ def learners_unlink(work: Work, actor: ActorKey, *, wait: bool) -> int:
     """Say that ACTOR is not the learner he is taken for.
 
     He becomes a learner of his own, with the credits that his statements opened. Whatever the learner sources say of
-    this actor counts for nobody from then on, until somebody links him again.
+    this actor counts for nobody from then on, until somebody links him again: to the learner whose he is, or to
+    himself (`learners link ACTOR ACTOR`), and the sources count again.
 
     \b
     pars-connector learners unlink mbox:office@example.org
@@ -105,7 +106,8 @@ def learners_unlink(work: Work, actor: ActorKey, *, wait: bool) -> int:
 def learners_show(work: Work, learner: str, *, values: bool, as_json: bool) -> int:
     """Show what is known of one learner, and who said so.
 
-    LEARNER is a number or an actor key.
+    LEARNER is a number or an actor key. Names and numbers are masked, and so are actors that may name him: --values
+    shows them, as `learners link` and `unlink` take them.
 
     \b
     pars-connector learners show 12

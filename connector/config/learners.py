@@ -124,3 +124,8 @@ class LearnersConfig(Frozen):
     prevalidate: Literal["off", "warn", "hold"] = "warn"
     new_id: Duration = timedelta(days=7)  # how long an id that PARS does not know may simply be too new
     known: str = ""  # the actor key of one learner in every source, by whom `check --learners` proves rights and names
+
+    @property
+    def earning(self) -> tuple[str, ...]:
+        """The professions that earn credit of any kind."""
+        return (*self.cme_professions, *self.moc_professions)

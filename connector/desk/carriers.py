@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import orjson
 
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 Attachment = tuple[str, bytes]
 """A file's name and its bytes: a workbook."""
 
+NOT_REACHED: Final = "look at the mailbox that the learner source has of him; until then he stays on the desk"
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_MAILBOX: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}")
+_ATOM: Final = r"[a-z0-9!#$%&*/=?^_`{|}~-]+"  # no apostrophe: apprise takes what stands before it for a name
+_NAME: Final = rf"{_ATOM}(?:\.{_ATOM})*"
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_MAILBOX: Final = re.compile(rf"(?=.{{3,254}}$)(?=.{{1,64}}@){_NAME}(?:\+{_NAME})?@(?:{_LABEL}\.)+[a-z]{{2,63}}")
+_PROBE: Final = "test.learner@example.edu"
 _NOT_UNDERSTOOD = "it is an address of apprise, such as mailtos://user:password@mail.example.edu?to=office@example.edu"
 
 
@@ -35,12 +40,12 @@ def is_mailbox(text: str) -> bool:
 
 def send(address: Secret, subject: str, text: str, sheet: Attachment | None = None) -> None:
     """By apprise. Raises ConfigError for an address that is none, RetryLater when it was not taken."""
-    _notify(_service(address, []), subject, text, sheet)
+    _notify(_to_one(address), subject, text, sheet)
 
 
 def send_to(address: Secret, recipient: str, subject: str, text: str) -> None:
     """The same to one mailbox, by a mail address of apprise that names nobody."""
-    _notify(_service(address, [recipient]), subject, text, None)
+    _notify(_to_learner(address, recipient), subject, text, None)
 
 
 def post(webhook: Webhook, document: dict[str, Any]) -> None:
@@ -55,7 +60,7 @@ def post(webhook: Webhook, document: dict[str, Any]) -> None:
 
 def prove(address: Secret, *, to_learners: bool = False) -> str:
     """Sends nothing: is the secret there, and does apprise understand it?"""
-    service = _service(address, ["test.learner@example.edu"] if to_learners else [])
+    service = _to_learner(address, _PROBE) if to_learners else _to_one(address)
     return f"apprise takes it for {service.service_name}; whether it arrives shows with the first notice"
 
 
@@ -77,26 +82,65 @@ def _headers(webhook: Webhook) -> dict[str, str]:
     }
 
 
-def _service(address: Secret, targets: list[str]) -> NotifyBase:
-    """`targets` are the only ones that it sends to; none: those that the address names."""
+def _to_one(address: Secret) -> NotifyBase:
+    """Exactly one: of several, those that take it would be told again for as long as another does not."""
+    parts = _parts(address)
+    service = _service(parts)
+    told = _addressed(service)
+    if max(len(service) // (getattr(service, "retry", 0) + 1), len(told)) > 1:
+        hint = "list an address for each of them, one by one; `cc` and `bcc` count too"
+        raise ConfigError("notice.address", "an address of `desk.notices` names several recipients", hint)
+    written = [one for one in parts.get("targets") or [parts.get("from_addr") or ""] if "@" in one]
+    if any(not any(_is_whole(one, text) for text in written) for one in told if written and "@" in one[1:]):
+        hint = "apprise takes what stands before an apostrophe for a name: take a mailbox without one"
+        raise ConfigError("notice.address", "apprise would send to another mailbox than `desk.notices` names", hint)
+    return service
+
+
+def _is_whole(mailbox: str, written: str) -> bool:
+    return written.strip() == mailbox or written.endswith(f"<{mailbox}>")
+
+
+def _to_learner(address: Secret, recipient: str) -> NotifyBase:
+    """The recipient and nobody else. Raises `notice.recipient` where that is his mailbox's fault alone."""
+    parts = _parts(address)
+    if any(parts.get(name) for name in ("targets", "cc", "bcc")):
+        hint = "take the recipient out of it, also of `cc` and `bcc`: each learner is one"
+        raise ConfigError("notice.address", "`desk.notices.learners` names somebody already", hint)
+    service = _service(parts | {"targets": [recipient]})
+    if _addressed(service) == [recipient]:
+        return service
+    if recipient == _PROBE:
+        raise ConfigError("notice.address", "`desk.notices.learners` is no mail address of apprise", _NOT_UNDERSTOOD)
+    _to_learner(address, _PROBE)
+    raise ConfigError("notice.recipient", "apprise would send to another mailbox than the learner's", NOT_REACHED)
+
+
+def _addressed(service: NotifyBase) -> list[str]:
+    """Whoever gets the same mail, as apprise will have it."""
+    targets = [one if isinstance(one, str) else f"{one[-1]}" for one in getattr(service, "targets", None) or ()]
+    return [*targets, *(getattr(service, "cc", None) or ()), *(getattr(service, "bcc", None) or ())]
+
+
+def _parts(address: Secret) -> dict[str, Any]:
     url = address.reveal().get_secret_value()
     with _contained():
-        from apprise import Apprise
-        from apprise.plugins import url_to_dict
+        import apprise.plugins
 
         logging.getLogger("apprise").disabled = True  # its lines hold addresses and hosts
-        parts = url_to_dict(url, secure_logging=True)  # type: ignore[no-untyped-call]
-        if parts and targets and parts.get("targets"):
-            hint = "take the recipient out of it: each learner is one"
-            raise ConfigError("notice.address", "`desk.notices.learners` names somebody already", hint)
-        if parts and targets:
-            parts["targets"] = targets
-        service = Apprise.instantiate(parts, asset=_asset()) if parts else None
-        if service is None or (targets and "@" not in "".join(str(one) for one in getattr(service, "targets", ()))):
-            raise ConfigError(
-                "notice.address", "apprise makes nothing of an address of `desk.notices`", _NOT_UNDERSTOOD
-            )
-        return service
+        parts: dict[str, Any] | None = apprise.plugins.url_to_dict(url, secure_logging=True)  # type: ignore[no-untyped-call]
+        return parts or _not_understood()
+
+
+def _service(parts: dict[str, Any]) -> NotifyBase:
+    with _contained():
+        from apprise import Apprise
+
+        return Apprise.instantiate(parts, asset=_asset()) or _not_understood()
+
+
+def _not_understood() -> NoReturn:
+    raise ConfigError("notice.address", "apprise makes nothing of an address of `desk.notices`", _NOT_UNDERSTOOD)
 
 
 def _asset() -> AppriseAsset:

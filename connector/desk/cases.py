@@ -11,13 +11,19 @@ from sqlmodel import Session, col, or_, select
 
 from connector.records import Actor, Frozen, Problem
 from connector.store.matches import MAY_BE_NEW
-from connector.store.reasons import SUMMED
+from connector.store.reasons import ROOM_FIRST, SUMMED, WITHDRAWAL_FIRST
+from connector.store.releases import NOT_RELEASED, SEND_AFTER
 from connector.store.states import State
+from connector.store.succession import PREDECESSOR
 from connector.store.tables import ActivityRow, Award, Credit
 
-IDENTITY, ONE_PER_DATE, INVALID = "learner.", "credit.one_per_date", "pars.invalid_data"
+IDENTITY, INVALID = "learner.", "pars.invalid_data"
+_SAID_NO = (State.UNMATCHED, State.REFUSED, State.REJECTED)
 _IDENTITY = ("given_name", "family_name", "birth_day")
 _OVER = (State.WITHDRAWN, State.CLOSED)
+_NO_CASE = ("", NOT_RELEASED, SEND_AFTER, MAY_BE_NEW, PREDECESSOR, WITHDRAWAL_FIRST, ROOM_FIRST)
+"""Why credits are held by the hundred, and nobody need look at one of them: a release is one decision for all of an
+activity, the rest solves itself with time. Left out by the database already."""
 
 
 class Case(Frozen):
@@ -54,19 +60,24 @@ def open_cases(session: Session) -> list[Case]:
 
 
 def waiting(session: Session) -> Sequence[tuple[Credit, Award]]:
-    """Every credit that waits for a person: PARS found no such learner, what is known of him does not suffice, the
-    board has one of this date already, or something has to be decided about what was sent."""
+    """Every credit that waits for a person: PARS or a board said no, a gate holds it and a person can mend that, or
+    something has to be decided about what was sent."""
     reason = col(Credit.reason)
-    held = (col(Credit.state) == State.HELD) & or_(reason.startswith(IDENTITY), reason == ONE_PER_DATE)
-    held &= reason != MAY_BE_NEW  # nobody is told before PARS has had time to hear of a new number
-    mend = or_(col(Credit.state) == State.UNMATCHED, held) & (col(Credit.wanted) == "present")
+    held = (col(Credit.state) == State.HELD) & reason.not_in(_NO_CASE)
+    mend = or_(col(Credit.state).in_(_SAID_NO), held) & (col(Credit.wanted) == "present")
     carried = (col(Credit.state) == State.CLOSED) & (reason == SUMMED)  # and undone: the sum that carries it says so
     decide = (col(Credit.attention) != "") & or_(col(Credit.state).not_in(_OVER), carried)
     decide |= (col(Credit.state) == State.WITHDRAWAL_REFUSED) | _stuck()
-    refused = (col(Credit.state) == State.REFUSED) & (reason == INVALID) & (col(Credit.wanted) == "present")
-    query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(or_(mend, decide, refused))
+    query = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(or_(mend, decide))
     found = session.exec(query.order_by(col(Credit.state_since), col(Credit.id))).all()
-    return [one for one in found if one[0].state != State.REFUSED or one[0].attention or of_learner(one[0])]
+    return [one for one in found if one[0].state != State.HELD or one[0].attention or _is_for_a_person(one[0])]
+
+
+def _is_for_a_person(credit: Credit) -> bool:
+    """Held by something that does not solve itself; of what is judged anew, what held it before."""
+    stopping = [one for one in stored_problems(credit) if one.code == credit.reason or one.holds]
+    first = next((one for one in stopping if one.code == credit.reason), next(iter(stopping), None))
+    return first is not None and (first.who != Actor.NOBODY or credit.reason == PREDECESSOR)
 
 
 def of_learner(credit: Credit) -> tuple[Problem, ...]:
@@ -131,7 +142,8 @@ def _own(credit: Credit) -> tuple[Problem, ...]:
         message, hint = "PARS refused to delete it", "ask ACCME to delete it; what is to replace it waits for that"
         return (Problem(code=credit.reason, message=message, hint=hint, who=Actor.OPERATOR),)
     if credit.state in (State.REFUSED, State.REJECTED):
-        no = Problem(code=credit.reason, message="PARS or the board said no", hint="see what PARS says of it")
+        hint = "put right what PARS names, then `unmatched retry`; or leave it with `unmatched close`"
+        no = Problem(code=credit.reason, message="PARS or the board said no", hint=hint)
         return (no, *of_learner(credit))
     return stored_problems(credit)
 

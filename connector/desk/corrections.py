@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from connector.pars import identifiers, vocabulary
+from connector.pars import identifiers, professions, vocabulary
 from connector.records import Identifier, LicenceNumber, Problem
 from connector.sheets.days import day, month_day
-from connector.store.fixes import IDS
+from connector.store.fixes import ACTOR_NAME, IDS
 
 FIELDS: Final = (
     "given_name", "family_name", "birth_day", "npi", "state", "licence", "board", "board_id", "profession", "consent",
@@ -30,15 +30,17 @@ _EXCELS_DAY = re.compile(rf"\d{{1,2}}-{_MONTH}|{_MONTH}-\d{{2}}")
 _AS_TEXT = "format the column as text, and type the number again"
 
 
-def read(said: Mapping[str, str], today: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
+def read(
+    said: Mapping[str, str], today: Mapping[str, str], earning: Collection[str] = ()
+) -> tuple[dict[str, str], list[Problem]]:
     """From what people wrote, by their names, to fields as `store.fixes` has them; problems name the field as written.
 
     `today` are the values that stand now, by kept field: what Excel made of one of them is refused, not taken. An
-    empty text changes nothing: a value cannot be erased here.
+    empty text changes nothing: a value cannot be erased here. `earning` are the professions that earn credit.
     """
     fields, problems = {}, list[Problem]()
     for name, field, text in _named(said, problems):
-        found = _value(field, text)
+        found = _value(field, text, earning)
         if not isinstance(found, Problem) and _lost_zeros(found, today.get(field, "")):
             found = _wrong("this is the number that stands there, without its leading zeros", _AS_TEXT)
         if isinstance(found, Problem):
@@ -48,18 +50,37 @@ def read(said: Mapping[str, str], today: Mapping[str, str]) -> tuple[dict[str, s
     return fields, problems
 
 
-def correct(name: str, text: str) -> tuple[str, str] | Problem:
+def correct(name: str, text: str, earning: Collection[str] = ()) -> tuple[str, str] | Problem:
     """One field by the name that people give it: what `store.fixes` calls it (or `consent`), and what is kept.
 
     >>> correct("birth_day", "9/10"), correct("ca", "A 77"), correct("consent", "Y")
     (('birth_day', '09-10'), ('ids.CA', 'A 77'), ('consent', 'yes'))
     """
     field = _field(name)
-    found = _value(field, text) if field else _no_such_field()
+    found = _value(field, text, earning) if field else _no_such_field()
     return found.model_copy(update={"field": name}) if isinstance(found, Problem) else (field, found)
 
 
-def _value(field: str, text: str) -> str | Problem:
+def column(field: str) -> str:
+    """What the sheet calls a field.
+
+    >>> column("ids.NPI"), column("ids.CA"), column("ids.ABIM"), column("actor_name"), column("birth_day")
+    ('npi', 'licence', 'board_id', 'same_person', 'birth_day')
+    """
+    of = field.removeprefix(IDS)
+    if of == field:
+        return "same_person" if field == ACTOR_NAME else field
+    return "npi" if of == "NPI" else "board_id" if of in vocabulary.BOARDS else "licence"
+
+
+def doubts(fields: Mapping[str, str]) -> list[Problem]:
+    """What is kept as it was written and looks mistyped all the same, such as an NPI with a wrong check digit."""
+    numbers = [(name.removeprefix(IDS), value) for name, value in fields.items() if name.startswith(IDS)]
+    found = [identifiers.identifier(Identifier(domain=of, value=LicenceNumber(value))) for of, value in numbers]
+    return [problem for problem in found if problem]
+
+
+def _value(field: str, text: str, earning: Collection[str]) -> str | Problem:
     text = " ".join(text.split())
     if not text or _ERROR.fullmatch(text):
         return _wrong("nothing that can be used stands here" if not text else "Excel shows an error here")
@@ -67,6 +88,8 @@ def _value(field: str, text: str) -> str | Problem:
         return problem
     if field.startswith(IDS):
         return _number(field.removeprefix(IDS), text)
+    if field == "profession":
+        return _profession(text, earning)
     return {"birth_day": _birth_day, "consent": _consent}.get(field, _words)(text)
 
 
@@ -170,8 +193,17 @@ def _consent(text: str) -> str | Problem:
     return _wrong("neither yes nor no", "write yes where the learner permits the report, and no where not")
 
 
+def _profession(text: str, earning: Collection[str]) -> str | Problem:
+    """As the learner sheet would have it. What nobody knows is not taken: his credits would close for a misspelling."""
+    found = professions.written(text)
+    if found.upper() in {one.upper() for one in earning} or professions.is_known(found):
+        return found
+    hint = "write the degree alone (MD, DO, RN), or as `learners.cme_professions` in config.yaml has it"
+    return _wrong("this is no profession that is known here", hint)
+
+
 def _words(text: str) -> str | Problem:
-    """A name or a profession: with a letter in it, and no longer than people's are."""
+    """A name: with a letter in it, and no longer than people's are."""
     if len(text) > LONGEST or not any(mark.isalpha() for mark in text):
         return _wrong("this is no name" if len(text) <= LONGEST else f"this is longer than {LONGEST} characters")
     return text

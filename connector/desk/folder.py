@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import pwd
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +25,7 @@ from connector.errors import ConfigError, ConnectorError
 from connector.findings import Finding
 from connector.records import Counts
 from connector.sheets import SheetRow
+from connector.sheets.days import month_day
 from connector.sheets.writing import save, workbook
 from connector.store.poison import CODE, describe
 from connector.store.session import Store
@@ -33,6 +35,7 @@ DONE, REFUSED = "done", "refused"
 WHY: Final = "refused_because"
 _ENDINGS = frozenset({".xlsx", ".csv"})
 _HALF = (".tmp", ".part")
+_LAST_DAY: Final = 31
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -46,7 +49,7 @@ def run(store: Store, config: Config) -> Counts:
             if place != folder and place.is_symlink():
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))  # noqa: TRY301 - one way to say it
         for path in _still(folder, datetime.now(UTC)):
-            _take(store, path, counts)
+            _take(store, config, path, counts)
     except OSError as error:
         hint = "the daemon's user must be able to read and write it, and the folders done and refused in it"
         message = f"the desk's folder cannot be used: {error.strerror}"
@@ -69,7 +72,7 @@ def _is_sheet(name: str) -> bool:
     return path.suffix in _ENDINGS and not name.startswith(("~$", ".")) and path.with_suffix("").suffix not in _HALF
 
 
-def _take(store: Store, path: Path, counts: Counts) -> None:
+def _take(store: Store, config: Config, path: Path, counts: Counts) -> None:
     """Read, write down what it asks for, lay it aside. Killed in between, it is read again and asks for nothing new."""
     before = _fingerprint(path)
     if before is None:
@@ -77,7 +80,8 @@ def _take(store: Store, path: Path, counts: Counts) -> None:
     try:
         rows = returned.read_back(path)
         whole = _fingerprint(path) == before  # else it was saved again while it was read: the next turn reads it
-        found = returned.take_over(store, rows if whole else [], by=f"folder:{_owner(path)}", now=datetime.now(UTC))
+        by, earning = f"folder:{_owner(path)}", config.learners.earning
+        found = returned.take_over(store, rows if whole else [], by=by, now=datetime.now(UTC), earning=earning)
     except ConfigError as error:
         why, whole, found = str(error).replace(str(path), path.name), _fingerprint(path) == before, None
     except (ConnectorError, OperationalError):
@@ -97,7 +101,8 @@ def _lay_aside(path: Path, found: returned.Judged, counts: Counts) -> None:
     counts["refused_rows"] += len(found.refused)
     target = _free(path.parent / DONE / path.name)
     if found.refused:
-        save(target.with_name(f"{target.stem}.{REFUSED}.xlsx"), _refusals(found.refused))
+        rows = _refusals(found.refused)
+        save(_free(target.with_name(f"{target.stem}.{REFUSED}.xlsx"), rows), rows)
     _move(path, target)
 
 
@@ -111,8 +116,27 @@ def _refuse(path: Path, why: str, counts: Counts) -> None:
 
 def _refusals(refused: list[tuple[SheetRow, list[Finding]]]) -> bytes:
     """The refused rows as the person wrote them, the reason in front: to be corrected here, and laid back."""
-    rows = [(_because(found), *(row[name] for name in sheet.COLUMNS)) for row, found in refused]
+    rows = [(_because(found), *(_again(row, name) for name in sheet.COLUMNS)) for row, found in refused]
     return workbook([sheet.learners_page(rows, (WHY,))])
+
+
+def _again(row: SheetRow, name: str) -> str:
+    """A birth day without its year, which nobody asked for; empty where nobody can tell what in it is one."""
+    if name != "birth_day" or not row[name]:
+        return row[name]
+    found = month_day(row[name])
+    return found[0] if found else "" if _has_year(row[name]) else row[name]
+
+
+def _has_year(text: str) -> bool:
+    """Something besides a month and a day may stand there.
+
+    >>> [_has_year(text) for text in ("10-Sep", "13/45", "30 Dec 04", "30.12.1904", "Dec-72", "1826", "N/A")]
+    [False, True, True, True, True, True, False]
+    """
+    numbers = [int(digits) for digits in re.findall(r"\d+", text)]
+    words = 1 if any(mark.isalpha() for mark in text) else 0
+    return len(numbers) + words > 2 or any(number > _LAST_DAY for number in numbers)
 
 
 def _because(findings: list[Finding]) -> str:
@@ -124,13 +148,20 @@ def _place(finding: Finding) -> str:
     return finding.cell or f"row {finding.line}, column {finding.column}"
 
 
-def _free(wanted: Path) -> Path:
-    """A sheet of this name may have been laid there before."""
+def _free(wanted: Path, content: bytes | None = None) -> Path:
+    """A sheet of this name may have been laid there before; one with this very content, before we were killed."""
     names = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
     path = wanted
-    while os.path.lexists(path):
+    while os.path.lexists(path) and not _holds(path, content):
         path = next(names)
     return path
+
+
+def _holds(path: Path, content: bytes | None) -> bool:
+    try:
+        return content is not None and path.is_file() and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _move(path: Path, target: Path) -> None:
@@ -150,8 +181,12 @@ def _fingerprint(path: Path) -> tuple[int, ...] | None:
 
 
 def _owner(path: Path) -> str:
-    """Whose file it is; on a share, where nobody is known, its name."""
+    """Whose file it is, by number where that is nobody here; never the file's name, in which a learner's may stand."""
     try:
-        return pwd.getpwuid(path.lstat().st_uid).pw_name
-    except (OSError, KeyError):
-        return path.name
+        number = path.lstat().st_uid
+    except OSError:
+        return "uid-unknown"
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid-{number}"

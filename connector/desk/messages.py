@@ -10,7 +10,7 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from connector.desk.carriers import is_mailbox
-from connector.desk.cases import stored_problems, waiting
+from connector.desk.cases import IDENTITY, problems, stored_problems, waiting
 from connector.records import Actor, Frozen, Problem
 from connector.store.people import newest_consent
 from connector.store.states import State
@@ -20,6 +20,8 @@ KIND: Final = "learner"
 PATIENCE: Final = timedelta(days=1)
 """A learner source may still bring it by itself."""
 _CONSENT: Final = "learner.no_consent"
+_ANOTHER: Final = frozenset({"learner.name_differs", "learner.other_person"})
+"""His mailbox may be somebody else's."""
 _WORDS: Final = {
     _CONSENT: "your permission to report this credit (ACCME requires it)",
     "learner.no_board_id": "your {domain} id",
@@ -42,8 +44,12 @@ def items(session: Session, now: datetime) -> dict[int, dict[str, Item]]:
     """By learner and key, what has waited long enough and is his alone to mend."""
     found: dict[int, dict[str, Item]] = {}
     refused: dict[int, bool] = {}
-    for credit, award in waiting(session):
-        if credit.state != State.HELD or credit.state_since is None or now - credit.state_since < PATIENCE:
+    cases = waiting(session)
+    doubted = {award.learner_id for credit, award in cases if any(one.code in _ANOTHER for one in problems(credit))}
+    for credit, award in cases:
+        if award.learner_id in doubted or credit.state != State.HELD or not credit.reason.startswith(IDENTITY):
+            continue  # somebody else has to act first
+        if credit.state_since is None or now - credit.state_since < PATIENCE:
             continue
         for problem in _his_own(stored_problems(credit)):
             if problem.code == _CONSENT and refused.setdefault(award.learner_id, _has_refused(session, award)):

@@ -5,8 +5,10 @@ An outage of a mail server or a webhook is said once, tried again at growing pau
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Final
@@ -20,7 +22,7 @@ from connector.desk import carriers, messages, sheet
 from connector.desk.cases import open_cases
 from connector.desk.deadlines import outlook
 from connector.desk.digest import Digest, Open, digest, document, fingerprint, subject, text, told
-from connector.errors import ConnectorError, RetryLater
+from connector.errors import ConfigError, ConnectorError, RetryLater
 from connector.logs import log
 from connector.metrics import NOTICES
 from connector.records import Counts
@@ -36,12 +38,33 @@ NOTHING: Final = "nothing"
 """In place of a fingerprint: this day had nothing to tell."""
 
 
+REFUSED: Final = "notice.recipient"
+"""Others get their messages, and this learner does not."""
+
+
 @dataclass(frozen=True)
 class Way:
-    """One address of the digest; each has a last digest of its own."""
+    """One address of the digest; each has a last digest of its own, which goes with it to another place of the file."""
 
-    kind: str
+    place: str  # as the log has it: digest:to.1
+    list: str  # digest:to
+    address: Secret | str
     send: Callable[[Digest], None]
+
+    def kind(self, session: Session) -> str:
+        """What its rows are known by: of the address, which is a secret, only a hash, with a salt of its own."""
+        try:
+            address = self.address if isinstance(self.address, str) else self.address.reveal().get_secret_value()
+        except ConfigError:
+            return self.place
+        kinds = select(Notice.kind).where(col(Notice.kind).startswith(f"{self.list}:")).distinct()
+        mine = (kind for kind in session.exec(kinds) if kind == _hashed(self.list, kind.split(":")[-2], address))
+        return next(mine, None) or _hashed(self.list, secrets.token_hex(8), address)
+
+
+def _hashed(name: str, salt: str, address: str) -> str:
+    digest = hashlib.scrypt(address.encode(), salt=salt.encode(), n=1024, r=8, p=1, dklen=8)
+    return f"{name}:{salt}:{digest.hex()}"
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -69,12 +92,12 @@ def last_day(now: datetime, zone: ZoneInfo, at: time) -> date:
 def _ways(store: Store, config: Config) -> Iterator[Way]:
     notices = config.desk.notices
     for number, address in enumerate(notices.to, 1):
-        yield Way(f"digest:to.{number}", partial(_with_sheet, store, config, address))
+        yield Way(f"digest:to.{number}", "digest:to", address, partial(_with_sheet, store, config, address))
     for number, address in enumerate(notices.tell, 1):
-        yield Way(f"digest:tell.{number}", partial(_figures, address))
+        yield Way(f"digest:tell.{number}", "digest:tell", address, partial(_figures, address))
     webhook = notices.webhook
     if webhook is not None:
-        yield Way("digest:webhook", lambda said: carriers.post(webhook, document(said)))
+        yield Way("digest:webhook", "digest:webhook", webhook.url, lambda said: carriers.post(webhook, document(said)))
 
 
 def _with_sheet(store: Store, config: Config, address: Secret, said: Digest) -> None:
@@ -87,29 +110,36 @@ def _figures(address: Secret, said: Digest) -> None:
 
 
 def _tell(store: Store, config: Config, way: Way, day: date, counts: Counts) -> None:
-    claimed = _claim(store, config, way.kind, day)
-    if claimed:
-        number, said = claimed
-        counts[_send(store, number, way.kind, partial(way.send, said))] += 1
+    claimed = _claim(store, config, way, day)
+    if claimed is None:
+        return
+    number, said = claimed
+    error = _tried(partial(way.send, said))
+    if error is None:
+        _sent(store, number, way.place)
+    else:
+        _failed(store, number, way.place, error)
+    counts["told" if error is None else "failed"] += 1
 
 
-def _claim(store: Store, config: Config, kind: str, day: date) -> tuple[int, Digest] | None:
+def _claim(store: Store, config: Config, way: Way, day: date) -> tuple[int, Digest] | None:
     """The day's digest for this address and the number of its row, which is written now; None where none is due."""
     now = datetime.now(UTC)
-    rows = select(Notice).where(Notice.kind == kind)
     with store.reading() as session:
-        row = session.exec(rows.where(Notice.subject == day.isoformat())).first()
-        if row is not None and (row.next_at is None or not circuit.is_due(row.next_at, now)):
+        row = session.exec(_of_day(way.kind(session), day)).first()
+        if row is not None and not _is_due(row, now):
             return None
     with store.writing() as session:
         alone(session, "desk.notices")
-        row = session.exec(rows.where(Notice.subject == day.isoformat()).with_for_update()).first()
-        if row is not None and (row.next_at is None or not circuit.is_due(row.next_at, now)):
+        kind = way.kind(session)
+        row = session.exec(_of_day(kind, day).with_for_update()).first()
+        if row is not None and not _is_due(row, now):
             return None
+        rows = select(Notice).where(Notice.kind == kind)
         last = session.exec(rows.where(col(Notice.sent_at).is_not(None)).order_by(col(Notice.id).desc())).first()
         found = _open(session, config, now)
         said = digest(found, last.told if last else None, day=day, now=now)
-        row = row or _in_place_of_older(session, Notice(kind=kind, subject=day.isoformat(), fingerprint=""))
+        row = row or _in_place_of_older(session, Notice(kind=kind, subject=day.isoformat(), fingerprint=""), way)
         row.told = told(found, now) if said.is_news else None
         row.fingerprint = fingerprint(row.told) if row.told else NOTHING
         row.made_at, row.next_at = now, now + CLAIM if said.is_news else None
@@ -118,17 +148,31 @@ def _claim(store: Store, config: Config, kind: str, day: date) -> tuple[int, Dig
         return (row.id, said) if said.is_news else None
 
 
-def _in_place_of_older(session: Session, row: Notice) -> Notice:
-    """A digest that never left is over once a newer one is made; the outage that it met goes on."""
-    for older in session.exec(_unsent(row.kind)).all():
+def _of_day(kind: str, day: date) -> SelectOfScalar[Notice]:
+    return select(Notice).where(Notice.kind == kind, Notice.subject == day.isoformat())
+
+
+def _is_due(row: Notice, now: datetime) -> bool:
+    return row.next_at is not None and circuit.is_due(row.next_at, now)
+
+
+def _in_place_of_older(session: Session, row: Notice, way: Way) -> Notice:
+    """A digest that never left is over once a newer one is made, also one made while the address could not be read;
+    the outage that it met goes on until something leaves, however long there is no news.
+    """
+    unsent = select(Notice).where(col(Notice.kind).in_([row.kind, way.place]), col(Notice.sent_at).is_(None))
+    open_ = unsent.where(col(Notice.next_at).is_not(None) | (Notice.code != "")).order_by(col(Notice.id))
+    for older in session.exec(open_).all():
         row.attempts, row.code = older.attempts, older.code
-        older.next_at, older.told = None, None
+        older.next_at, older.told, older.code = None, None, ""
         session.add(older)
     return row
 
 
-def _unsent(kind: str) -> SelectOfScalar[Notice]:
-    rows = select(Notice).where(Notice.kind == kind, col(Notice.sent_at).is_(None), col(Notice.next_at).is_not(None))
+def _unsent(*kinds: str) -> SelectOfScalar[Notice]:
+    rows = select(Notice).where(
+        col(Notice.kind).in_(kinds), col(Notice.sent_at).is_(None), col(Notice.next_at).is_not(None)
+    )
     return rows.order_by(col(Notice.id))
 
 
@@ -136,54 +180,61 @@ def _open(session: Session, config: Config, now: datetime) -> list[Open]:
     found = []
     for case in open_cases(session):
         activity = session.get(ActivityRow, (case.provider, case.activity))
-        zone = ZoneInfo(config.provider(case.provider).zone)
+        zone = config.zone_at(case.provider)
         claim_date = activity.credit_claim_date if activity else None
         found.append(Open(case=case, deadline=outlook(case.completed_on, zone, now, claim_date).next))
     return found
 
 
-def _send(store: Store, number: int, kind: str, send: Callable[[], None]) -> str:
-    """One notice on its way; what came of it."""
+def _tried(send: Callable[[], None]) -> ConnectorError | None:
+    """One notice on its way; what came between, if not our own store."""
     try:
         send()
     except ConnectorError as error:
         if error.code.startswith(("store.", "config.store")):
             raise
-        _failed(store, number, kind, error)
-        return "failed"
-    _sent(store, number, kind)
-    return "told"
+        return error
+    return None
 
 
-def _sent(store: Store, number: int, kind: str) -> None:
+def _sent(store: Store, number: int, place: str) -> None:
     with store.writing() as session:
         row = session.get_one(Notice, number)
-        was_down = bool(row.code)
-        row.sent_at, row.next_at, row.code = datetime.now(UTC), None, ""
-        session.add(row)
-        if kind != messages.KIND:  # what an older digest told is no longer compared with anything
-            older = select(Notice).where(Notice.kind == kind, col(Notice.id) < row.id, col(Notice.told).is_not(None))
-            for one in session.exec(older).all():
+        stopped = _stopped(session, row)
+        row.sent_at, row.next_at = datetime.now(UTC), None
+        for one in (row, *stopped):
+            one.code = ""
+            session.add(one)
+        if row.kind != messages.KIND:  # what an older digest told is no longer compared with anything
+            older = select(Notice).where(Notice.kind == row.kind, col(Notice.id) < row.id)
+            for one in session.exec(older.where(col(Notice.told).is_not(None))).all():
                 one.told = None
                 session.add(one)
-    NOTICES.labels(kind=kind, result="sent").inc()
-    if was_down:
-        log.info("notice.recovered", where=kind)
+    NOTICES.labels(kind=place, result="sent").inc()
+    if stopped:
+        log.info("notice.recovered", where=place)
 
 
-def _failed(store: Store, number: int, kind: str, error: ConnectorError) -> None:
+def _stopped(session: Session, row: Notice) -> list[Notice]:
+    """Where the outage of its way stands, if there is one: all learners have one way, each digest has its own."""
+    waiting = session.exec(_unsent(row.kind)).all() if row.kind == messages.KIND else [row]
+    return [one for one in waiting if one.code not in ("", REFUSED)]
+
+
+def _failed(store: Store, number: int, place: str, error: ConnectorError) -> None:
     with store.writing() as session:
         row = session.get_one(Notice, number)
-        is_news = row.code != error.code
-        row.attempts, row.code = row.attempts + 1, error.code
+        stopped = _stopped(session, row)
+        is_news = all(one.code != error.code for one in stopped)
+        row.attempts, row.code = max(one.attempts for one in (row, *stopped)) + 1, error.code
         asked_for = timedelta(seconds=error.wait or 0) if isinstance(error, RetryLater) else timedelta()
         pause = max(asked_for, circuit.back_off(row.attempts, RETRY_FIRST, RETRY_MOST))
         row.next_at = datetime.now(UTC) + pause
         session.add(row)
-    NOTICES.labels(kind=kind, result="failed").inc()
+    NOTICES.labels(kind=place, result="failed").inc()
     if is_news:
         who = "" if isinstance(error, RetryLater) else "operator"
-        log.warning("notice.stopped", where=kind, code=error.code, error=error.message, hint=error.hint, who=who)
+        log.warning("notice.stopped", where=place, code=error.code, error=error.message, hint=error.hint, who=who)
 
 
 def _plan_messages(store: Store, day: date) -> None:
@@ -215,27 +266,84 @@ def _message(session: Session, learner: int, keys: list[str], now: datetime) -> 
     return row
 
 
+@dataclass
+class Round:
+    """What came of one message after the other: is it the mail server that fails, or one mailbox?
+
+    Who does not get through between others who do has himself to blame; two in a row are an outage, which ends it.
+    """
+
+    store: Store
+    counts: Counts
+    got_through: bool = False
+    in_doubt: dict[int, ConnectorError] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        return len(self.in_doubt) > 1 or any(not isinstance(one, RetryLater) for one in self.in_doubt.values())
+
+    def note(self, row: Notice, error: ConnectorError | None) -> None:
+        self.counts["told" if error is None else "failed"] += 1
+        if error is None:
+            self.got_through = True
+            _sent(self.store, row.id, messages.KIND)
+            _not_reached(self.store, self.in_doubt)
+            self.in_doubt.clear()
+        elif REFUSED in (error.code, row.code) or (self.got_through and row.attempts):
+            _not_reached(self.store, [row.id])
+        else:
+            self.in_doubt[row.id] = error
+
+    def end(self) -> None:
+        if self.got_through and not self.is_over:
+            _not_reached(self.store, self.in_doubt)
+        elif self.in_doubt:
+            *others, (number, error) = self.in_doubt.items()
+            _failed(self.store, number, messages.KIND, error)
+            _put_back(self.store, [other for other, _ in others])
+
+
 def _send_messages(store: Store, config: Config, address: Secret, counts: Counts) -> None:
-    """One after the other; the first failure ends the turn, and the pause counts for all."""
+    """One after the other, who failed before behind the others; the pause after an outage counts for all."""
     now = datetime.now(UTC)
     with store.reading() as session:
-        waiting = session.exec(_unsent(messages.KIND)).all()
+        waiting = sorted(session.exec(_unsent(messages.KIND)).all(), key=lambda row: (row.attempts, row.id))
         open_ = messages.items(session, now) if waiting else {}
     if not all(circuit.is_due(row.next_at, now) for row in waiting if row.attempts):
         return
     offices = {provider.id: provider.name for provider in config.providers}
+    turn = Round(store, counts)
     for row in waiting:
-        if store.stopping.is_set():
-            return
+        if store.stopping.is_set() or turn.is_over:
+            break
         found = _claim_message(store, row.id, open_.get(int(row.subject), {}))
         if found is None:
             continue
         recipient, items = found
         title, body = messages.subject(offices.get(items[0].provider, "")), messages.text(items, offices)
-        result = _send(store, row.id, messages.KIND, partial(carriers.send_to, address, recipient, title, body))
-        counts[result] += 1
-        if result != "told":
-            return
+        turn.note(row, _tried(partial(carriers.send_to, address, recipient, title, body)))
+    turn.end()
+
+
+def _put_back(store: Store, numbers: Iterable[int]) -> None:
+    """They wait as if they had not been tried: one row has the outage for all."""
+    with store.writing() as session:
+        for number in numbers:
+            session.get_one(Notice, number).next_at = datetime.now(UTC)
+
+
+def _not_reached(store: Store, numbers: Iterable[int]) -> None:
+    """Over for today: the next plan has them again, perhaps with another mailbox."""
+    for number in numbers:
+        with store.writing() as session:
+            row = session.get_one(Notice, number)
+            is_news = row.code != REFUSED
+            row.attempts, row.code, row.next_at = row.attempts + 1, REFUSED, None
+            session.add(row)
+        NOTICES.labels(kind=messages.KIND, result="failed").inc()
+        if is_news:
+            error = f"learner {row.subject} cannot be written to, and others can"
+            log.warning("notice.not_reached", code=REFUSED, error=error, hint=carriers.NOT_REACHED, who="coordinator")
 
 
 def _claim_message(
@@ -260,7 +368,7 @@ def _hand_on(session: Session, row: Notice) -> None:
     """It never leaves; the outage that it met goes on with the next one."""
     session.flush()
     heir = session.exec(_unsent(row.kind)).first()
-    if heir is not None and row.code:
+    if heir is not None and row.code not in ("", REFUSED):
         heir.attempts, heir.code = row.attempts, row.code
         session.add(heir)
     row.attempts, row.code = 0, ""

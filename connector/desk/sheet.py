@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
@@ -18,7 +17,8 @@ from connector.config import Config
 from connector.desk import cases, near_misses, suggestions
 from connector.desk.cases import Case
 from connector.desk.corrections import FIELDS, PAIRS
-from connector.desk.deadlines import CENTRAL, outlook
+from connector.desk.deadlines import outlook
+from connector.lrs import actors
 from connector.pars import vocabulary
 from connector.records import Actor, Frozen, Problem
 from connector.sheets.writing import Cell, Column, Page, shown, workbook
@@ -28,20 +28,23 @@ from connector.store.people import as_learner
 from connector.store.session import Store
 from connector.store.tables import Award, Credit, LearnerRow, Suggestion
 
-NUMBER, SAME, WHY, CHECK = "learner", "same_person", "why", "row_check"
+NUMBER, NAME, SAME, WHY, CHECK = "learner", "name_in_statement", "same_person", "why", "row_check"
 TOLD: Final = (
     "credits", "activities", "problem", "what_to_do", "who_acts", "pars_says", "days", "deadline", "suggestion",
-    "name_in_statement",
+    NAME,
 )  # fmt: skip
 COLUMNS: Final = (NUMBER, *TOLD, *FIELDS, SAME, WHY, CHECK)
-OTHER: Final = ("credit", "learner", "activity", "title", "completed_on", "problem", "what_to_do", "who_acts",
-                "pars_says", "days", "deadline")  # fmt: skip
+OTHER: Final = (
+    "credit", "learner", "actor", "name_in_statement", "activity", "title", "completed_on", "problem", "what_to_do",
+    "who_acts", "pars_says", "days", "deadline",
+)  # fmt: skip
 LEARNERS_PAGE, OTHERS_PAGE = "learners", "other cases"
 OTHER_NAME: Final = "learner.name_differs"
 
 GUIDANCE: Final = (
     "Correct the yellow cells, save the sheet, and give it back (unmatched import, or the desk's folder). An emptied "
-    "cell changes nothing. Rows may be sorted and deleted. These are personal data: keep the sheet to yourself."
+    "cell changes nothing. Rows may be sorted and deleted. These are personal data: keep the sheet to yourself. What "
+    "you write into the column why is shown with the credit: no name there."
 )
 _OTHERS = "No cell mends these: the column what_to_do says who does what. What is written here is not read back."
 _NO_CELL = frozenset({"learner.not_found", "learner.other_person", "learner.not_eligible"})
@@ -50,7 +53,7 @@ _LEAVE = "This ties the row to its learner. Leave it as it is."
 _WIDTHS = {
     NUMBER: 8, "credits": 9, "activities": 34, "problem": 40, "what_to_do": 44, "who_acts": 13, "pars_says": 28,
     "days": 6, "deadline": 12, "suggestion": 44, "name_in_statement": 18, "state": 8, "board": 8, SAME: 12, WHY: 24,
-    CHECK: 16, "title": 34, "credit": 8, "activity": 12, "completed_on": 12,
+    CHECK: 16, "title": 34, "credit": 8, "activity": 12, "completed_on": 12, "actor": 30,
 }  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def write(store: Store, config: Config, *, now: datetime, wanted: Wanted | None 
             if _is_mended(one):
                 mended[one.learner].append(one)
         rows = [_learner_row(session, config, mine, near, now) for mine in mended.values()]
-    others = [_other_row(config, one, now) for one in found if not _is_mended(one)]
+        others = [_other_row(session, config, one, now) for one in found if not _is_mended(one)]
     return workbook([learners_page(rows), Page(OTHERS_PAGE, [_column(name) for name in OTHER], others, _OTHERS)])
 
 
@@ -165,8 +168,11 @@ def _learner_row(
     return tuple(written[name] for name in COLUMNS)
 
 
-def _other_row(config: Config, one: Case, now: datetime) -> tuple[Cell, ...]:
+def _other_row(session: Session, config: Config, one: Case, now: datetime) -> tuple[Cell, ...]:
+    award = session.get_one(Award, session.get_one(Credit, one.credit).award_id)
     place: dict[str, Cell] = {
+        "actor": actors.shown(award.anchor),
+        "name_in_statement": award.actor_name,
         **_in_words(one.problems),
         "credit": one.credit,
         "learner": one.learner,
@@ -203,9 +209,7 @@ def _suggested(one: Suggestion) -> str:
 
 
 def _deadline(config: Config, one: Case, now: datetime) -> str:
-    zones = {provider.id: ZoneInfo(provider.zone) for provider in config.providers}
-    zone = zones.get(one.provider, CENTRAL)  # the provider may have left the configuration
-    return outlook(one.completed_on, zone, now, one.claim_date).brief()
+    return outlook(one.completed_on, config.zone_at(one.provider), now, one.claim_date).brief()
 
 
 def _days(one: Case, now: datetime) -> int:

@@ -1,6 +1,6 @@
-"""Near misses of waiting credits: made once for an identity, tried with PARS, offered; a person applies them.
+"""Near misses of waiting credits: made once for an identity, offered; a person applies them.
 
-Only PARS's yes makes one sure. Where PARS cannot be asked they stay possible.
+Only PARS's yes makes one sure; who tries them, and when, is unknown here.
 """
 
 from __future__ import annotations
@@ -9,31 +9,26 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, or_, select
 
-from connector import channels
-from connector.config import Config, ProviderConfig
 from connector.desk import evidence, near_ids, near_misses
 from connector.desk.cases import IDENTITY, of_learner
 from connector.desk.near_misses import Candidate, Known
-from connector.errors import NeedsOperator, RetryLater
-from connector.pars import lookup
-from connector.pars.client import ParsClient
-from connector.pars.exchange import CannotSend, Unclear
 from connector.pars.identity import Person
-from connector.records import BirthDay, Counts, Identifier, Learner, LicenceNumber, PersonName
+from connector.records import Counts
 from connector.store import matches, poison
 from connector.store.leases import alone
+from connector.store.people import permitted
 from connector.store.session import Store
 from connector.store.signs import people
 from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerMatch, LearnerRow, LearnerSign, Suggestion
 
-QUESTIONS: Final = 30
-"""In one turn and to one provider: what is to be sent waits for none of the others."""
 _BATCH: Final = 50
+_MOST_SIGNS: Final = 500  # parameters of one question
 NOTHING: Final = "near.none"
 """The cause of a row that says: looked for, and nothing found."""
 _OPEN: Final = ("", "unknown", matches.UNCLEAR)  # PARS has not said no
@@ -55,7 +50,15 @@ class Target:
 
     @property
     def identity(self) -> str:
-        return identity(self.person, self.key[2])
+        return matches.identity_of_person(self.person, self.key[2])
+
+
+class Made(NamedTuple):
+    """Suggestions that stand there for one identity, and the last of them."""
+
+    key: Key
+    identity: str
+    last: int
 
 
 def of(session: Session, credit: Credit) -> list[Suggestion]:
@@ -72,16 +75,22 @@ def marks(session: Session, waiting: Iterable[tuple[Credit, Award]]) -> dict[int
 
 
 def _offered(session: Session, waiting: Iterable[tuple[Credit, Award]]) -> dict[int, list[Suggestion]]:
-    """By credit; what was made for another identity than today's is not offered any more."""
+    """By credit; what was made for another identity than today's is not offered any more, nor what would make him a
+    learner whom we have met since."""
     targets = _targets(session, waiting)
     kept: dict[tuple[Key, str], list[Suggestion]] = defaultdict(list)
     learners = {one.key[0] for one in targets}
     rows = select(Suggestion).order_by(col(Suggestion.rank))
     rows = rows.where(col(Suggestion.learner_id).in_(learners)) if len(learners) < _BATCH else rows
-    for row in session.exec(rows):
-        if row.answer in (*_OPEN, matches.YES) and row.cause != NOTHING:
-            kept[_key(row), row.identity].append(row)
-    return {one.credit: _sure_alone(kept[one.key, one.identity]) for one in targets}
+    for row in session.exec(rows.where(col(Suggestion.answer).in_((*_OPEN, matches.YES)), Suggestion.cause != NOTHING)):
+        kept[key_of(row), row.identity].append(row)
+    found = {one.credit: kept[one.key, one.identity] for one in targets}
+    signs = {row.id: _new_signs(one.person, row) for one in targets for row in found[one.credit]}
+    owners = _owners(session, {sign for some in signs.values() for sign in some})
+    return {
+        credit: _sure_alone([row for row in rows if not any(owners[sign] - {row.learner_id} for sign in signs[row.id])])
+        for credit, rows in found.items()
+    }
 
 
 def _sure_alone(rows: list[Suggestion]) -> list[Suggestion]:
@@ -93,11 +102,11 @@ def make(store: Store) -> Counts:
     counts = Counts()
     with store.reading() as session:
         targets = {one.key: one for one in _targets(session, _waiting(session))}
-        known = {_key(row): row.identity for row in session.exec(select(Suggestion))}
-    stale = {key for key, identity in known.items() if key not in targets or targets[key].identity != identity}
-    fresh = [one for key, one in targets.items() if key in stale or key not in known]
-    if stale:
-        _forget(store, stale)
+        known = _made(session)
+    stale = [one for one in known if one.key not in targets or targets[one.key].identity != one.identity]
+    _forget(store, stale)
+    missing = targets.keys() - ({one.key for one in known} - {one.key for one in stale})
+    fresh = [one for key, one in targets.items() if key in missing]
     for start in range(0, len(fresh), _BATCH):
         if store.stopping.is_set():
             break
@@ -106,6 +115,13 @@ def make(store: Store) -> Counts:
             for one in fresh[start : start + _BATCH]:
                 counts["suggested"] += _put(session, one)
     return counts
+
+
+def _made(session: Session) -> list[Made]:
+    """What stands there, without the values."""
+    case = col(Suggestion.learner_id), col(Suggestion.provider_id), col(Suggestion.domain), col(Suggestion.identity)
+    rows = session.execute(sa.select(*case, sa.func.max(Suggestion.id)).group_by(*case))
+    return [Made((learner, provider, domain), identity, last) for learner, provider, domain, identity, last in rows]
 
 
 def _waiting(session: Session) -> Sequence[tuple[Credit, Award]]:
@@ -118,15 +134,27 @@ def _waiting(session: Session) -> Sequence[tuple[Credit, Award]]:
 
 
 def _targets(session: Session, waiting: Iterable[tuple[Credit, Award]]) -> list[Target]:
-    """One for each credit that near misses are looked for."""
+    """One for each credit that near misses are looked for. Whoever may not be named to PARS has none."""
     open_ = [(credit, award) for credit, award in waiting if credit.wanted == "present"]
     rows = [(credit, award, code) for credit, award in open_ if (code := _code(credit))]
-    known = people(session, {award.learner_id for _, award, _ in rows})
+    known = people(session, permitted(session, {award.learner_id for _, award, _ in rows}))
+    doubted = _doubted(session, [award.learner_id for credit, award, _ in rows if credit.reason in matches.TOLD])
     return [
         Target(credit.id, award.id, (award.learner_id, credit.provider_id, domain), code, person)
         for credit, award, code in rows
-        if (person := known.get(award.learner_id)) and (domain := _domain(session, credit, award, person))
+        if (person := known.get(award.learner_id))
+        and (domain := _domain(credit, person, doubted[award.learner_id, credit.provider_id]))
     ]
+
+
+def _doubted(session: Session, learners: Collection[int]) -> dict[tuple[int, str], list[str]]:
+    """Under which identifiers PARS, asked beforehand, did not know them."""
+    found = defaultdict[tuple[int, str], list[str]](list)
+    rows = select(LearnerMatch).where(col(LearnerMatch.found).in_((matches.NO, matches.SEVERAL)))
+    rows = rows.where(col(LearnerMatch.learner_id).in_(learners)) if len(learners) < _BATCH else rows
+    for row in session.exec(rows.order_by(col(LearnerMatch.domain))) if learners else ():
+        found[row.learner_id, row.provider_id].append(row.domain)
+    return found
 
 
 def _code(credit: Credit) -> str:
@@ -136,32 +164,30 @@ def _code(credit: Credit) -> str:
     return next((one.code for one in of_learner(credit) if one.code in near_misses.MISTYPED), "")
 
 
-def _domain(session: Session, credit: Credit, award: Award, person: Person) -> str:
+def _domain(credit: Credit, person: Person, doubted: Sequence[str]) -> str:
     """Of the identifier that was sent, or asked about, or that is missing."""
     if credit.state != State.HELD and credit.identifier_domain:
         return credit.identifier_domain
     if credit.reason in matches.TOLD:
-        asked = select(LearnerMatch.domain).where(
-            LearnerMatch.learner_id == award.learner_id, LearnerMatch.provider_id == credit.provider_id
-        )
-        asked = asked.where(col(LearnerMatch.found).in_((matches.NO, matches.SEVERAL)))
-        domains = session.exec(asked.order_by(col(LearnerMatch.domain))).all()
-        return credit.board if credit.board in domains else next(iter(set(domains) - {credit.board}), "")
+        return credit.board if credit.board in doubted else next(iter(set(doubted) - {credit.board}), "")
     field = next((one["field"] for one in credit.problems if one["code"] == credit.reason), "")
     named = field.removeprefix("ids.") if field.startswith("ids.") else ""
     licences = sorted(person.ids.keys() & near_ids.LICENSING)
     return named or credit.board or ("NPI" if "NPI" in person.ids or not licences else licences[0])
 
 
-def _key(row: Suggestion) -> Key:
+def key_of(row: Suggestion) -> Key:
     return row.learner_id, row.provider_id, row.domain
 
 
-def _forget(store: Store, keys: Collection[Key]) -> None:
-    with store.writing() as session:
-        for row in session.exec(select(Suggestion).with_for_update()):
-            if _key(row) in keys:
-                session.delete(row)
+def _forget(store: Store, stale: Sequence[Made]) -> None:
+    """Nothing that another daemon has made since these were read."""
+    for start in range(0, len(stale), _BATCH):
+        with store.writing() as session:
+            alone(session, "desk")
+            for (learner, provider, domain), identity, last in stale[start : start + _BATCH]:
+                its = sa.delete(Suggestion).filter_by(learner_id=learner, provider_id=provider, domain=domain)
+                session.execute(its.filter_by(identity=identity).where(col(Suggestion.id) <= last))
 
 
 def _put(session: Session, target: Target) -> int:
@@ -192,107 +218,33 @@ def _free(session: Session, learner_id: int, known: Known) -> list[Candidate]:
     return near_misses.best(known, found, _taken(session, learner_id, signs) if found else ())
 
 
+def is_taken(session: Session, person: Person, row: Suggestion) -> bool:
+    """Would it make him another learner of ours?"""
+    return bool(_taken(session, row.learner_id, _new_signs(person, row)))
+
+
+def _new_signs(person: Person, row: Suggestion) -> set[str]:
+    known = Known(person=person, code="", domain=row.domain)
+    return near_misses.new_signs(known, Candidate(cause=row.cause, corrected=row.corrected))
+
+
 def _taken(session: Session, learner_id: int, signs: Collection[str]) -> set[str]:
-    """Those that find another learner; whoever was merged into this one is no other."""
-    rows = select(LearnerSign).where(col(LearnerSign.sign).in_(sorted(signs)), LearnerSign.learner_id != learner_id)
-    return {row.sign for row in session.exec(rows) if _lives_as(session, row.learner_id) != learner_id}
+    """Those that find another learner."""
+    return {sign for sign, found in _owners(session, signs).items() if found - {learner_id}}
 
 
-def _lives_as(session: Session, number: int) -> int:
+def _owners(session: Session, signs: Collection[str]) -> dict[str, set[int]]:
+    """The learners whom each finds; whoever was merged into another is that one."""
+    found, wanted = defaultdict[str, set[int]](set), sorted(signs)
+    for start in range(0, len(wanted), _MOST_SIGNS):
+        rows = select(LearnerSign).where(col(LearnerSign.sign).in_(wanted[start : start + _MOST_SIGNS]))
+        for row in session.exec(rows):
+            found[row.sign].add(lives_as(session, row.learner_id))
+    return found
+
+
+def lives_as(session: Session, number: int) -> int:
     row = session.get_one(LearnerRow, number)
     while row.merged_into is not None:
         row = session.get_one(LearnerRow, row.merged_into)
     return row.id
-
-
-def ask(store: Store, config: Config, provider: ProviderConfig, counts: Counts) -> None:
-    """Try what nobody has tried, one question at a time; a case is over with its first yes."""
-    with store.reading() as session:
-        due = _due(session, provider)
-    if not due or provider.channel == "json-service":
-        return
-    channel = channels.row_of(store, provider)
-    if channel.circuit == "open":
-        return
-    client = channels.client_of(store, config, provider, channel)
-    if client is None:
-        return
-    solved = set[Key]()
-    with client:
-        for row in due[:QUESTIONS]:
-            if _key(row) in solved:
-                continue
-            with channels.in_line(store, channel.id) as flows:
-                if not flows:
-                    return
-                try:
-                    answer = _try(store, client, row)
-                except (RetryLater, NeedsOperator) as error:
-                    channels.stop(store, config, channel.id, error)
-                    return
-            counts["asked"] += 1
-            if _keep(store, row, answer):
-                solved.add(_key(row))
-                counts["sure"] += 1
-
-
-def _due(session: Session, provider: ProviderConfig) -> list[Suggestion]:
-    """The oldest case first, each in the order of its ranks, none that has a yes."""
-    rows = session.exec(
-        select(Suggestion).where(Suggestion.provider_id == provider.id).order_by(col(Suggestion.id))
-    ).all()
-    solved = {_key(row) for row in rows if row.answer == matches.YES}
-    return [row for row in rows if not row.answer and _key(row) not in solved]
-
-
-def _try(store: Store, client: ParsClient, row: Suggestion) -> str:
-    """PARS's answer in one word. Raises RetryLater and NeedsOperator: then it was not asked."""
-    with store.reading() as session:
-        person = people(session, [row.learner_id])[row.learner_id]
-    candidate = Candidate(cause=row.cause, corrected=row.corrected)
-    domain, after = candidate.domain(row.domain), near_misses.corrected(person, candidate.corrected)
-    if domain not in after.ids or after.name is None:
-        return matches.UNCLEAR
-    number = Identifier(domain=domain, value=LicenceNumber(after.ids[domain]))
-    try:
-        return lookup.match(client, as_learner(after), number).found
-    except (Unclear, CannotSend):
-        return matches.UNCLEAR
-    except (RetryLater, NeedsOperator):
-        raise
-    except Exception as error:  # one that no question can be made of keeps no other from being asked
-        with store.writing() as session:
-            poison.note(session, "desk", error, datetime.now(UTC))
-        return matches.UNCLEAR
-
-
-def _keep(store: Store, asked: Suggestion, answer: str) -> bool:
-    """Write the answer down; True for a yes that counts: about who he still is, and nobody else of ours."""
-    with store.writing() as session:
-        row = session.get(Suggestion, asked.id, with_for_update=True)
-        if row is None:
-            return False
-        person = people(session, [row.learner_id])[row.learner_id]
-        known = Known(person=person, code="", domain=row.domain)
-        signs = near_misses.new_signs(known, Candidate(cause=row.cause, corrected=row.corrected))
-        others = identity(person, row.domain) != row.identity or _taken(session, row.learner_id, signs)
-        row.answer = matches.NO if answer == matches.YES and others else answer
-        row.asked_at = datetime.now(UTC)
-        session.add(row)
-        return row.answer == matches.YES
-
-
-def identity(person: Person, domain: str) -> str:
-    """Of the learner as he is known: what was made for another one holds no more."""
-    number = LicenceNumber(person.ids.get(domain, ""))
-    return matches.identity_of(as_learner(person), Identifier(domain=domain, value=number))
-
-
-def as_learner(person: Person) -> Learner:
-    """The strict value, for a question to PARS."""
-    return Learner(
-        given_name=PersonName(person.given_name) if person.given_name else None,
-        family_name=PersonName(person.family_name) if person.family_name else None,
-        birth_day=BirthDay(person.birth_day) if person.birth_day else None,
-        ids={domain: LicenceNumber(value) for domain, value in person.ids.items()},
-    )

@@ -30,6 +30,7 @@ from connector.errors import ConnectorError, MappingError
 from connector.inquiry import compare, known_learner, linting, listing, lrs_report, moodle_rights
 from connector.learners import directory
 from connector.learners.sources.remote import Remote
+from connector.learners.sources.sheet import SheetFile
 from connector.lrs.discover import discover
 from connector.mapping.loader import load
 from connector.mapping.rule_files import defaults_of
@@ -88,7 +89,8 @@ def sheets(config: Config, _store: Store) -> Iterator[Checked]:
 
 
 def learners(config: Config, store: Store) -> Iterator[Checked]:
-    """Each learner source answers; and what it says of the learner in `learners.known`, by the names of fields."""
+    """Each learner source answers; which cells of a sheet gates will hold; and what each says of the learner in
+    `learners.known`, by the names of fields."""
     asked = dict(zip(directory.names(config), directory.sources(config, store), strict=True))
     broken = set[str]()
     for (name, source), settings in zip(asked.items(), config.learners.sources, strict=True):
@@ -96,6 +98,8 @@ def learners(config: Config, store: Store) -> Iterator[Checked]:
         found = _try(what, partial(_answers, config, source))
         broken |= set() if found.good else {name}
         yield found
+        if found.good and isinstance(source, SheetFile):
+            yield from _cells(what, source)
         if isinstance(settings, HttpSource):
             yield from _in_the_open(what, settings.http.url)
     if config.learners.known:
@@ -122,6 +126,8 @@ def notices(config: Config, _store: Store) -> Iterator[Checked]:
         yield from _in_the_open("notices webhook", said.webhook.url)
     if said.learners:
         yield _try("notices learners", partial(carriers.prove, said.learners, to_learners=True))
+    if not (said.to or said.tell or said.webhook or said.learners):
+        yield Checked(what="notices", good=True, message="nobody is told anything: `desk.notices` names no address")
 
 
 CHECKS: dict[str, Callable[[Config, Store], Iterator[Checked]]] = {
@@ -250,6 +256,16 @@ def _answers(config: Config, source: directory.Source) -> str:
     is_elsewhere = isinstance(source, Remote)
     source.fetch(directory.strangers(config) if is_elsewhere else [])
     return "answers" if is_elsewhere else "readable"
+
+
+def _cells(what: str, sheet: SheetFile) -> Iterator[Checked]:
+    try:
+        problems = sheet.unusable()
+    except ConnectorError as error:  # it is being written just now
+        yield _failed(what, error)
+        return
+    for one in problems:
+        yield Checked(what=f"{what}, cells", good=False, code=one.code, message=one.message, hint=one.hint)
 
 
 def _of_known(told: known_learner.Told) -> Checked:

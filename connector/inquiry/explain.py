@@ -5,7 +5,6 @@ Reads any room, writes nothing, and shows no personal value of ours; PARS's own 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -19,6 +18,7 @@ from connector.errors import MappingError
 from connector.inquiry import judged, succeeded, uncaught, waiting
 from connector.inquiry.listing import counted, find_learner, is_number
 from connector.inquiry.story import Line, because, moment
+from connector.lrs import actors
 from connector.mapping.cases.run import as_statement as as_statement_of
 from connector.mapping.evaluate import evaluate
 from connector.mapping.language.mailboxes import without_mailboxes
@@ -67,7 +67,6 @@ _UNSENT = (State.HELD, State.READY, State.REFUSED)
 _AT_PARS = (State.PENDING, State.CONFIRMED, State.REJECTED, State.UNMATCHED)
 _STORY_OF_A_STATEMENT = 2  # the depth at which credits stand in one
 _MOST_STATEMENTS = 10
-_NO_NAME = re.compile(r"[0-9]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 Told = tuple[datetime, str]
 
 
@@ -224,7 +223,8 @@ def _credit(session: Session, config: Config, credit: Credit, depth: int) -> Ite
         yield Line(depth=depth + 1, text=f"{kind}: {problem.message} ({problem.code}; {problem.who} acts)")
         if problem.holds and problem.hint:
             yield Line(depth=depth + 2, text=problem.hint)
-    told = [*_journal(session, credit), *_events(session, credit), *succeeded.decided(session, credit)]
+    asked = [*succeeded.decided(session, credit), *succeeded.corrected(session, award)]
+    told = [*_journal(session, credit), *_events(session, credit), *asked]
     for at, text in sorted(told, key=lambda one: one[0]):
         yield Line(depth=depth + 1, at=moment(at), text=text)
     yield Line(depth=depth + 1, at=moment(credit.next_at), text=f"next: {_next(credit)}{_unless_off(config, credit)}")
@@ -239,22 +239,7 @@ def _earned_by(session: Session, award: Award, depth: int) -> Iterator[Line]:
         text = f"earned by statement {statement.statement_id} from {statement.source_id}{_dated(outcome)}{voided}"
         yield Line(depth=depth, at=moment(statement.timestamp), text=text)
     yield from succeeded.left(session, award, depth)
-    yield Line(depth=depth, text=f"actor: {shown_actor(award.anchor)}")
-
-
-def shown_actor(key: str) -> str:
-    """An actor key for the eyes of staff: an account that is a mere number, everything else without its owner.
-
-    >>> shown_actor("account:https://lms.example.org|4"), shown_actor("account:https://lms.example.org|ann.lee")
-    ('account 4 at https://lms.example.org', 'an account at https://lms.example.org')
-    >>> shown_actor("mbox:ann.lee@example.org")
-    'a mailbox at example.org'
-    """
-    kind, _, value = key.partition(":")
-    if kind == "account":
-        home, _, name = value.rpartition("|")
-        return f"account {name} at {home}" if _NO_NAME.fullmatch(name) else f"an account at {home}"
-    return f"a mailbox at {value.rpartition('@')[2]}" if kind == "mbox" else f"an {kind}"
+    yield Line(depth=depth, text=f"actor: {actors.shown(award.anchor)}")
 
 
 def _next(credit: Credit) -> str:

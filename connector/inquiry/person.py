@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from connector.inquiry.listing import counted, find_learner
 from connector.inquiry.story import Line, moment
+from connector.lrs import actors as lrs_actors
 from connector.records import ActorKey, Dispute, Frozen
 from connector.store import fixes
 from connector.store.people import as_learner
@@ -68,7 +69,7 @@ def known(session: Session, learner: str, *, values: bool) -> Known | None:
         learner=row.id,
         found=row.found,
         asked_at=moment(row.fetched_at),
-        actors=tuple(_actors(session, row)),
+        actors=tuple(_actors(session, row, values=values)),
         values=tuple(_values(session, row, values=values)),
         fixes=tuple(_fixes(session, row, values=values)),
         disputes=tuple(Dispute.model_validate(one) for one in row.disputes or ()),
@@ -87,9 +88,12 @@ def actors(session: Session, learner: int) -> list[str]:
     return list(session.exec(keys.order_by(col(LearnerKey.actor_key))))
 
 
-def _actors(session: Session, row: LearnerRow) -> Iterator[Told]:
+def _actors(session: Session, row: LearnerRow, *, values: bool) -> Iterator[Told]:
+    """A mailbox is a name, and so may be an account's; by a number the LMS's administrator finds him."""
     links = select(LearnerKey).where(LearnerKey.learner_id == row.id).order_by(col(LearnerKey.actor_key))
-    return (Told(what="actor", value=link.actor_key, origin=link.origin) for link in session.exec(links))
+    for link in session.exec(links):
+        shown = link.actor_key if values else lrs_actors.shown(link.actor_key)
+        yield Told(what="actor", value=shown, origin=link.origin)
 
 
 def _values(session: Session, row: LearnerRow, *, values: bool) -> Iterator[Told]:

@@ -14,8 +14,8 @@ from sqlmodel import Session, col, select
 
 from connector.config import Config, ProviderConfig
 from connector.inquiry.rosters import Entrant
-from connector.learners import directory
-from connector.learners.claiming import without_unlinked
+from connector.learners import directory, people
+from connector.learners.claiming import is_unlinked, without_unlinked
 from connector.learners.directory import Answers
 from connector.learners.eligibility import disagreements, gate
 from connector.pars.match_sheet import Asked
@@ -158,10 +158,11 @@ class _Looking:
     def at(self, one: Entrant, row: LearnerRow | None, said: Found | None) -> Standing:
         learner = _today(self.session, row, said)
         is_found = said is not None or (row is not None and row.found)
+        unlinked = not is_found and row is not None and is_unlinked(self.session, row)
         silent = not (row and row.found) and any(key in self.answers.silent for key in one.keys)
         standing = Standing(one.place, row.id if row else None, learner, len(self.credits), known=not silent)
         for credit in self.credits if not silent else ():
-            self._judge(standing, credit, found=is_found)
+            self._judge(standing, credit, found=is_found, unlinked=unlinked)
         disputed = _disagreements(self.session, row, said)
         if disputed and standing.barred < standing.credits:
             standing.problems += disputed
@@ -169,8 +170,8 @@ class _Looking:
         standing.problems = _once(standing.problems)
         return standing
 
-    def _judge(self, standing: Standing, credit: RecordCredit, *, found: bool) -> None:
-        problems = gate(standing.learner, credit.kind, self.config.learners, found=found)
+    def _judge(self, standing: Standing, credit: RecordCredit, *, found: bool, unlinked: bool) -> None:
+        problems = gate(standing.learner, credit.kind, self.config.learners, found=found, unlinked=unlinked)
         barred = any(one.code == NOT_ELIGIBLE for one in problems)
         standing.barred += barred
         order = self.provider.identifier_order
@@ -206,7 +207,7 @@ def _today(session: Session, row: LearnerRow | None, said: Found | None) -> Lear
     changes: dict[str, Any] = {name: getattr(kept, name) for name in holds if not name.startswith(fixes.IDS)}
     own = {name.removeprefix(fixes.IDS) for name in holds if name.startswith(fixes.IDS)}
     changes["ids"] = learner.ids | {domain: kept.ids[domain] for domain in own}
-    changes["consent"] = learner.consent or kept.consent
+    changes["consent"] = people.consent_after(session, row, learner.consent)
     return learner.model_copy(update=changes)
 
 

@@ -8,10 +8,11 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from connector.inquiry.story import Line, because, moment
-from connector.learners import decisions
+from connector.learners import decisions, mending
 from connector.learners.corrections import LEFT
 from connector.learners.standing import CORRECTED
 from connector.mapping.versions import apply
+from connector.store import wishes
 from connector.store.succession import line_before
 from connector.store.tables import Award, Credit, Event, EvidenceRow, StatementRow, Wish
 
@@ -75,3 +76,23 @@ def decided(session: Session, credit: Credit) -> Iterator[tuple[datetime, str]]:
         why = f': "{wish.args["why"]}"' if wish.args.get("why") else ""
         if wish.at:
             yield wish.at, f"{_DECISIONS[wish.kind]}, says {wish.by}{why}{because(wish.result)}"
+
+
+def corrected(session: Session, award: Award) -> Iterator[tuple[datetime, str]]:
+    """Which of its learner's fields people have corrected since it was earned, and who did; never to what."""
+    if award.opened_at is None:
+        return
+    told = select(Event).where(Event.subject == "learner", Event.subject_id == str(award.learner_id))
+    told = told.where(col(Event.what).startswith(mending.CORRECTED), col(Event.at) >= award.opened_at)
+    for event in session.exec(told.order_by(col(Event.id))):
+        if event.at:
+            yield event.at, f"{event.what} of learner {award.learner_id}, by {event.by}"
+    yield from _reasons(session, award)
+
+
+def _reasons(session: Session, award: Award) -> Iterator[tuple[datetime, str]]:
+    """The column `why` of corrected sheets."""
+    asked = select(Wish).where(Wish.kind == wishes.FIX, col(Wish.args)["learner"].as_integer() == award.learner_id)
+    for wish in session.exec(asked.where(col(Wish.at) >= award.opened_at).order_by(col(Wish.id))):
+        if wish.at and wish.args.get("why"):
+            yield wish.at, f'a sheet asks to correct learner {award.learner_id}, says {wish.by}: "{wish.args["why"]}"'

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
@@ -84,8 +83,7 @@ def _open(config: Config, case: Case, row: Row, mark: suggestions.Mark, now: dat
 
 
 def _outlook(config: Config, case: Case, now: datetime) -> Outlook:
-    zone = ZoneInfo(config.provider(case.provider).zone)
-    return deadlines.outlook(case.completed_on, zone, now, case.claim_date)
+    return deadlines.outlook(case.completed_on, config.zone_at(case.provider), now, case.claim_date)
 
 
 def _fits(one: Open, wanted: Filter, learner: int | None) -> bool:

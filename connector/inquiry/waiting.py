@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from connector.inquiry.lrs_report import span
 from connector.inquiry.story import Line, moment
 from connector.records import Completion, Evidence, Need
+from connector.store import poison
 from connector.store.tables import EvidenceRow, LearnerKey, StatementRow
 
 
@@ -18,6 +19,9 @@ def told(session: Session, row: EvidenceRow, depth: int) -> Iterator[Line]:
     completion = Completion.model_validate(row.completion)
     if completion.completed_on is None:
         text = "next: its date is open, and Moodle is asked when it was completed"
+        yield Line(depth=depth, at=moment(row.next_at), text=text)
+    elif row.reason == poison.CODE:
+        text = "next: the connector stumbled over what the learner sources say of this actor, and tries again"
         yield Line(depth=depth, at=moment(row.next_at), text=text)
     elif not row.reason:
         yield Line(depth=depth, text="next: it waits for the learner sources, and then joins an award")

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from connector.learners import merging
 from connector.learners.directory import Answers
 from connector.learners.merging import gives_away, is_someone_else
+from connector.learners.sources.fields import is_clean
 from connector.records import ActorKey, BirthDay, Dispute, Found, Learner, LicenceNumber, PersonName
 from connector.store.people import as_learner
 from connector.store.tables import LearnerKey, LearnerRow
@@ -52,10 +53,12 @@ def claim(session: Session, key: ActorKey, answers: Answers) -> Claim:
 
 
 def without_unlinked(session: Session, answers: Answers, keys: Collection[ActorKey]) -> Answers:
-    """These answers without a word about those of the keys that a person unlinked."""
-    apart = select(LearnerKey.actor_key).where(col(LearnerKey.actor_key).in_(sorted(keys)))
-    unlinked = {ActorKey(key) for key in session.exec(apart.where(LearnerKey.origin == UNLINKED))}
-    return replace(answers, by_source=[_without(said, unlinked) for said in answers.by_source]) if unlinked else answers
+    """These answers without a word about those of the keys that a person unlinked, or that no store can keep: one of
+    these would make us stumble over everybody of the batch."""
+    odd = {key for key in keys if not is_clean(key)}
+    apart = select(LearnerKey.actor_key).where(col(LearnerKey.actor_key).in_(sorted({*keys} - odd)))
+    out = {ActorKey(key) for key in session.exec(apart.where(LearnerKey.origin == UNLINKED))} | odd
+    return replace(answers, by_source=[_without(said, out) for said in answers.by_source]) if out else answers
 
 
 def _without(said: Mapping[ActorKey, Found], unlinked: AbstractSet[ActorKey]) -> dict[ActorKey, Found]:
@@ -67,6 +70,12 @@ def _without(said: Mapping[ActorKey, Found], unlinked: AbstractSet[ActorKey]) ->
         for key, found in said.items()
         if key not in unlinked
     }
+
+
+def is_unlinked(session: Session, row: LearnerRow) -> bool:
+    """Is it because a person unlinked one of his actors that no source speaks of this learner?"""
+    apart = select(LearnerKey.actor_key).where(LearnerKey.learner_id == row.id, LearnerKey.origin == UNLINKED)
+    return not row.found and session.exec(apart.limit(1)).first() is not None
 
 
 def set_aside(session: Session, row: LearnerRow, answers: Answers) -> list[ActorKey]:

@@ -144,7 +144,7 @@ def anew(asked: Sequence[Source]) -> list[Source]:
 
 def fetch(asked: Sequence[Source], keys: Collection[ActorKey]) -> Answers:
     """What they say of these keys. Those that may be away are asked first: of whom one of them is silent, the others
-    need not be asked."""
+    need not be asked. Statements come last: whose they are, the others know."""
     said: dict[int, dict[ActorKey, Found]] = {}
     left = set(keys)
     for place, source in enumerate(asked):
@@ -153,6 +153,10 @@ def fetch(asked: Sequence[Source], keys: Collection[ActorKey]) -> Answers:
             said[place] = heard.answers
             left -= heard.silent
     for place, source in enumerate(asked):
-        if not isinstance(source, Remote):
+        if not isinstance(source, Remote | FromStatement):
             said[place] = source.fetch(left)
+    others = Answers([said[place] for place in sorted(said)])
+    for place, source in enumerate(asked):
+        if isinstance(source, FromStatement):
+            said[place] = source.fetch(left, lambda key: others.about([key]))
     return Answers([said[place] for place in range(len(asked))], frozenset(keys) - left)

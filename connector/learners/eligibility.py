@@ -25,18 +25,29 @@ NAME_DIFFERS = Problem(
     who=Actor.COORDINATOR,
 )
 
+UNLINKED = Problem(
+    code="learner.not_found",
+    field="actor",
+    message="a person unlinked this actor: until somebody links it, what learner sources say of it counts for nobody",
+    hint="`learners link ACTOR LEARNER` says whose it is; `learners link ACTOR ACTOR` lets the sources count again",
+    who=Actor.COORDINATOR,
+)
+
 
 def disagreements(disputes: Iterable[Dispute], settled: Collection[str]) -> list[Problem]:
     """What two sources say differently of who he is, until a person has said what is right in that field."""
     return [_sources_disagree(one) for one in disputes if one.field not in settled]
 
 
-def gate(learner: Learner, kind: str, config: LearnersConfig, *, found: bool) -> list[Problem]:
-    """All problems of one learner for one kind of credit; a REMS record is de-identified and passes them all."""
+def gate(learner: Learner, kind: str, config: LearnersConfig, *, found: bool, unlinked: bool = False) -> list[Problem]:
+    """All problems of one learner for one kind of credit; a REMS record is de-identified and passes them all.
+
+    `unlinked`: he is not found because a person unlinked him.
+    """
     if kind == "rems":
         return []
     if not found:
-        return [_not_found()]  # everything else is missing for the same reason
+        return [UNLINKED if unlinked else _not_found()]  # everything else is missing for the same reason
     problems = []
     if learner.consent is None or not learner.consent.given:
         problems.append(no_consent(withdrawn=learner.consent is not None))
@@ -68,7 +79,7 @@ def _not_found() -> Problem:
         code="learner.not_found",
         field="actor",
         message="no learner source knows this actor",
-        hint="add the learner to a source, or link the actor to a learner",
+        hint="add the learner to a source, or say whose actor it is: `learners link ACTOR LEARNER`",
         who=Actor.COORDINATOR,
     )
 

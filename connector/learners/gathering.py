@@ -1,6 +1,7 @@
 """Statements that belong together by their learner: what a completion also requires, and what undoes it.
 
-Knows no credit and changes no row: whoever follows an award asks here whether its completions stand.
+Knows no credit and changes no row: whoever follows an award asks here whether its completions stand. Where several
+people use one mailbox, what one of them said counts for none of the others.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from connector.learners import people
+from connector.learners import naming, people
 from connector.records import Completion, Evidence, Need
+from connector.store import fixes
+from connector.store.people import as_learner
 from connector.store.reasons import MISSING, UNDONE, VOIDED
-from connector.store.tables import EvidenceRow, StatementRow
+from connector.store.tables import EvidenceRow, LearnerRow, StatementRow
 
 EXPIRED = "evidence.expired"
 GRACE = timedelta(days=1)
@@ -31,6 +34,7 @@ class Telling:
     """A completion as its statement told it; `learner` is who has it, whatever became of the actor key."""
 
     completion: Completion
+    statement: int
     actor_key: str
     learner: int
     object_id: str
@@ -48,23 +52,51 @@ class Said:
     """A statement that is evidence. One that was voided is remembered: what it met fell with it."""
 
     evidence: Evidence
+    statement: int
+    actor_key: str
     object_id: str
     at: datetime
     stored: datetime
     standing: bool
 
+    def may_matter(self, completion: Completion) -> bool:
+        meets = any(need.key in self.evidence.meets for need in completion.needs)
+        return meets or (bool(completion.undone_by) and self.evidence.undoes == completion.undone_by)
+
+
+Pair = tuple[int, int, str]
+"""A completion's learner, a statement, and the actor key under which it names somebody."""
+
 
 @dataclass(frozen=True)
 class Heard:
-    """The evidence of some learners, by the actor keys that they have now."""
+    """The evidence of some learners, by the actor keys that they have now; and who the names in statements are to a
+    learner (`naming.guest`), where that makes a difference."""
 
     by_key: Mapping[str, Sequence[Said]]
     keys: Mapping[int, Collection[str]]
+    guests: Mapping[Pair, str]
 
     def about(self, telling: Telling) -> Iterable[Said]:
-        """Under any key of its learner, and under its own: that one may be somebody else's by now."""
-        for key in {telling.actor_key, *self.keys.get(telling.learner, ())}:
-            yield from self.by_key.get(key, ())
+        """What the same person said under any key of its learner, and under its own: that one may be somebody else's
+        by now."""
+        who = self.guests.get(_own(telling))
+        for said in _spoken(telling, self.by_key, self.keys):
+            if who is None or self.guests.get(_his(telling, said), who) == who:
+                yield said
+
+
+def _spoken(telling: Telling, by_key: Mapping[str, Sequence[Said]], keys: Mapping[int, Collection[str]]) -> list[Said]:
+    mine = {telling.actor_key, *keys.get(telling.learner, ())}
+    return [said for key in sorted(mine) for said in by_key.get(key, ())]
+
+
+def _own(telling: Telling) -> Pair:
+    return telling.learner, telling.statement, telling.actor_key
+
+
+def _his(telling: Telling, said: Said) -> Pair:
+    return telling.learner, said.statement, said.actor_key
 
 
 def told(row: EvidenceRow, statement: StatementRow, learner: int) -> Telling:
@@ -72,6 +104,7 @@ def told(row: EvidenceRow, statement: StatementRow, learner: int) -> Telling:
     at, stored = _times(statement)
     return Telling(
         completion=Completion.model_validate(row.completion),
+        statement=statement.id,
         actor_key=row.actor_key,
         learner=learner,
         object_id=statement.object_id,
@@ -90,8 +123,45 @@ def hear(session: Session, tellings: Iterable[Telling]) -> Heard:
     for row, statement in _evidence(session, wanted):
         at, stored = _times(statement)
         evidence = Evidence.model_validate(row.completion)
-        by_key[row.actor_key].append(Said(evidence, statement.object_id, at, stored, row.standing))
-    return Heard(by_key, keys)
+        said = Said(evidence, statement.id, row.actor_key, statement.object_id, at, stored, row.standing)
+        by_key[row.actor_key].append(said)
+    return Heard(by_key, keys, _guests(session, asking, by_key, keys))
+
+
+def _guests(
+    session: Session,
+    asking: Iterable[Telling],
+    by_key: Mapping[str, Sequence[Said]],
+    keys: Mapping[int, Collection[str]],
+) -> dict[Pair, str]:
+    """Who is named, to each learner to whom statements that belong together give different names."""
+    pairs: dict[int, set[Pair]] = defaultdict(set)
+    for telling in asking:
+        said = [one for one in _spoken(telling, by_key, keys) if one.may_matter(telling.completion)]
+        if said:
+            pairs[telling.learner] |= {_own(telling), *(_his(telling, one) for one in said)}
+    names = _names(session, {pair[1:] for mine in pairs.values() for pair in mine})
+    guests: dict[Pair, str] = {}
+    for learner, mine in pairs.items():
+        named = {pair: name for pair in mine if (name := names[pair[1:]])}
+        if len(set(named.values())) > 1:
+            guests |= _guests_of(session, learner, named)
+    return guests
+
+
+def _guests_of(session: Session, learner: int, named: Mapping[Pair, str]) -> dict[Pair, str]:
+    row = session.get_one(LearnerRow, learner)
+    known, his = as_learner(session, row), fixes.actor_names(session, learner)
+    return {pair: naming.guest(name, known, his, found=row.found) for pair, name in named.items()}
+
+
+def _names(session: Session, told: Collection[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """The names that these statements give to these actors; empty where none is given, or the text is kept no more."""
+    if not told:
+        return {}
+    rows = select(StatementRow.id, StatementRow.raw).where(col(StatementRow.id).in_({number for number, _ in told}))
+    raws = dict(session.exec(rows).all())
+    return {(number, key): naming.spoken(raws.get(number), key) for number, key in told}
 
 
 def _evidence(session: Session, keys: Collection[str]) -> Sequence[tuple[EvidenceRow, StatementRow]]:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
 from connector.learners import award as awards
-from connector.learners import guests, people, rems, replacing, series, standing
+from connector.learners import claiming, evidence, guests, people, rems, replacing, series, standing
 from connector.learners.eligibility import NAME_DIFFERS, OTHER_PERSON, disagreements, gate
 from connector.pars.sent_under import choose_identifier
 from connector.records import Counts, Dispute, Learner, Problem
@@ -22,7 +22,7 @@ from connector.store.people import as_learner, snapshot
 from connector.store.reasons import NOT_ELIGIBLE
 from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerRow
-from connector.store.unmatched import solved
+from connector.store.unmatched import left, solved
 from connector.store.views import as_record_credit
 
 CHANGED = "learner.changed"
@@ -37,6 +37,8 @@ def judge_all(
     counts: Counts,
     relinked: Collection[int] = (),
 ) -> None:
+    # Under another name other statements belong together: what is complete by it now opens with this turn's joining.
+    evidence.look(session, opening, [learner_id for learner_id, is_changed in changed.items() if is_changed], counts)
     for learner_id, is_changed in sorted(changed.items()):
         row = session.get_one(LearnerRow, learner_id)
         if row.merged_into is None:
@@ -53,6 +55,7 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
     may open; a series leaves hundreds closed."""
     learner = as_learner(session, row)
     _correct_at_pars(session, opening, row, learner, counts)
+    unlinked = claiming.is_unlinked(session, row)
     guests.sort_out(session, opening, row, learner, changed=changed)
     settled = fixes.standing(session, [row.id])[row.id]
     disputed = disagreements(map(Dispute.model_validate, row.disputes or ()), settled)
@@ -64,13 +67,13 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
         with poison.contained(session, "learners", credit, now=opening.now):
             if credit.kind == "rems":
                 _complete_rems(session, award, learner)
-            problems = gate(learner, credit.kind, opening.config.learners, found=row.found)
+            problems = gate(learner, credit.kind, opening.config.learners, found=row.found, unlinked=unlinked)
             if credit.kind != "rems" and row.found:
                 problems[:0] = [*disputed, *([NAME_DIFFERS] if award.guest else [])]
             if people.given_away(session, award):
                 problems.insert(0, OTHER_PERSON)
             anew = changed or (credit.state in _SENT_NO and is_another(opening.config, credit, learner))
-            _apply(session, credit, award, problems, opening.now, counts, changed=anew)
+            _apply(session, credit, problems, opening.now, counts, changed=anew)
 
 
 def _correct_at_pars(
@@ -103,7 +106,6 @@ def is_another(config: Config, credit: Credit, learner: Learner) -> bool:
 def _apply(
     session: Session,
     credit: Credit,
-    award: Award,
     problems: Sequence[Problem],
     now: datetime,
     counts: Counts,
@@ -120,7 +122,7 @@ def _apply(
     if credit.state in standing.UNSENT and barred:
         move(session, credit, State.CLOSED, now=now, code=NOT_ELIGIBLE, by="learners")
         credit.problems = gate_rows
-        solved(session, credit, award, now=now)
+        left(session, credit)
         counts["not_eligible"] += 1
     elif credit.state == State.READY and (problems or changed):
         move(session, credit, State.HELD, now=now, code=CHANGED, by="learners")

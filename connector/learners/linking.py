@@ -12,7 +12,7 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from connector.config import Config
-from connector.learners import claiming, evidence, judging, people, standing
+from connector.learners import claiming, evidence, judging, parting, people, standing
 from connector.learners.award import Opening
 from connector.learners.decisions import DONE, GONE
 from connector.learners.directory import Answers
@@ -90,6 +90,7 @@ def _link(
     session.add(link)
     session.flush()
     _tell(session, opening, into.id, "linked an actor", by)
+    parting.reunited(session, opening, into)
     _settle(session, opening, {into.id: True}, counts)
     return DONE
 
@@ -118,6 +119,7 @@ def _unlink(session: Session, opening: Opening, actor: ActorKey, by: str, counts
     session.flush()
     for award_id in sorted(parted):
         standing.follow(session, opening, session.get_one(Award, award_id))
+    parting.look(session, opening, row)
     _tell(session, opening, former.id, "unlinked an actor", by)
     _settle(session, opening, {former.id: False, row.id: True}, counts)
     return DONE

@@ -9,12 +9,14 @@ from connector.learners.award import Opening
 from connector.records import Counts
 from connector.store import attention, fixes
 from connector.store.moves import move
+from connector.store.reasons import NOT_ELIGIBLE
 from connector.store.signs import sign
 from connector.store.states import State
 from connector.store.tables import Award, ConsentRow, Credit, Event, LearnerMatch, LearnerRow
 from connector.store.unmatched import solved
 
 CONSENT = "consent"
+CORRECTED = "corrected "
 BY_HAND = "desk.retry"
 BY_PERSON = "closed.by_person"
 _SENT_NO = (State.UNMATCHED, State.REJECTED, State.REFUSED)
@@ -33,7 +35,7 @@ def fix(session: Session, opening: Opening, learner_id: int, fields: dict[str, s
         return False
     sign(session, row.id)
     for field in changed:  # which field, when and by whom; never the value
-        told = Event(at=opening.now, subject="learner", subject_id=str(row.id), what=f"corrected {field}", by=by)
+        told = Event(at=opening.now, subject="learner", subject_id=str(row.id), what=f"{CORRECTED}{field}", by=by)
         session.add(told)
     judging.judge_all(session, opening, {row.id: True}, counts)
     return True
@@ -50,6 +52,12 @@ def _put(session: Session, opening: Opening, row: LearnerRow, field: str, value:
     )
     session.flush()
     return True
+
+
+def may_fix(credit: Credit) -> bool:
+    """Could a correction of its learner change what becomes of it? Not of what PARS has taken, or is about to."""
+    barred = credit.state == State.CLOSED and credit.reason == NOT_ELIGIBLE
+    return barred or bool(credit.attention) or credit.state in (State.HELD, State.READY, *_SENT_NO)
 
 
 def may_retry(credit: Credit) -> bool:

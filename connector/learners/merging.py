@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from connector.learners import naming
 from connector.pars.identity import bare
 from connector.pars.names import family, plain
 from connector.records import Dispute, Found, Learner
@@ -15,7 +16,8 @@ IDS = "ids."
 
 
 def is_someone_else(one: Learner, other: Learner) -> bool:
-    """Do two answers speak of two people? A changed surname alone does not say so; another number or birth day does."""
+    """Do two answers speak of two people? A changed surname alone does not say so; another number, birth day or
+    given name does."""
     return bool(differences(one, other))
 
 
@@ -33,8 +35,11 @@ def _differences(one: Learner, other: Learner) -> Iterator[str]:
         yield "birth_day"
     given = _pair(one.given_name, other.given_name)
     surname = _pair(one.family_name, other.family_name)
-    if given and surname and plain(given[0]) != plain(given[1]) and family(surname[0]) != family(surname[1]):
-        yield from ("family_name", "given_name")
+    if given and surname and plain(given[0]) != plain(given[1]):
+        if family(surname[0]) != family(surname[1]):
+            yield from ("family_name", "given_name")
+        elif naming.is_other_given(*given):  # one family, two people; a short form or a middle name is the same one's
+            yield "given_name"
 
 
 def gives_away(kept: Learner, said: Learner) -> bool:

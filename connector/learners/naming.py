@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from connector.lrs.actors import NotUsableError, actor_key, is_group
 from connector.pars.names import DEGREES, SUFFIXES, plain
-from connector.records import Learner
+from connector.records import Learner, PersonName
 
 MOST_NAME: Final = 300
 """Characters of a name that are kept."""
@@ -109,9 +109,40 @@ def fits(actor_name: str, learner: Learner) -> bool:
     return _is_latin(said) != _is_latin([*given, *family]) or _fit(said, given, family)
 
 
+def is_other_given(one: str, other: str) -> bool:
+    """Can these given names not be one person's?
+
+    >>> [is_other_given("Zanna Marie", other) for other in ("Z.", "marie", "Zannamarie", "Boris", "", "\u017d")]
+    [False, False, False, True, False, False]
+    """
+    mine, theirs = _words_of(one), _words_of(other)
+    if not (mine and theirs) or _is_latin(mine) != _is_latin(theirs):
+        return False
+    return not (_is_given(mine, theirs, ()) or _is_given(theirs, mine, ()))
+
+
+def go_together(one: str, other: str) -> bool:
+    """Could two names in statements be one person's, whichever of their words is the family name?
+
+    >>> [go_together("Zanna M. Quixley", other) for other in ("Quixley, Z.", "", "zq", "Zanna Ray", "Boris Quixley")]
+    [True, True, True, False, False]
+    """
+    words = _words(other, known=_MARKS)
+    cuts = [(words[:at], words[at:]) for at in range(1, len(words))]
+    pairs = [pair for given, family in cuts for pair in ((given, family), (family, given))]
+    called = [
+        Learner(given_name=PersonName(" ".join(given)), family_name=PersonName(" ".join(family)))
+        for given, family in pairs
+    ]
+    return "@" in other or not called or any(fits(one, learner) for learner in called)
+
+
 def _of(name: SecretStr | None) -> list[str]:
+    return _words_of(name.get_secret_value() if name else "")
+
+
+def _words_of(said: str) -> list[str]:
     """Do and Ma are family names too."""
-    said = name.get_secret_value() if name else ""
     return _words(said, known=frozenset()) or _words(said, known=_MARKS)
 
 

@@ -92,8 +92,11 @@ def fill(store: Store, config: Config, counts: Counts) -> None:
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    """Also what would wait longer than anything of ours does: our own clock was ahead when it was written."""
-    return or_(col(EvidenceRow.next_at) <= now, col(EvidenceRow.next_at) > now + LATEST)
+    """Also what would wait longer than anything of ours does: our own clock was ahead when it was written. Who waits
+    because of his learner needs no date."""
+    return (col(EvidenceRow.reason) != poison.CODE) & or_(
+        col(EvidenceRow.next_at) <= now, col(EvidenceRow.next_at) > now + LATEST
+    )
 
 
 def _due(store: Store, now: datetime) -> list[Waiting]:

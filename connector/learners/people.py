@@ -13,9 +13,12 @@ from connector.learners import claiming, merging
 from connector.learners.directory import Answers
 from connector.records import ActorKey, Consent, Dispute, Found, Learner
 from connector.store import fixes
-from connector.store.people import as_learner
+from connector.store.people import as_learner, newest_consent
 from connector.store.signs import sign
 from connector.store.tables import Award, ConsentRow, EvidenceRow, LearnerFix, LearnerKey, LearnerRow
+
+_MERGED, _REFUSED = f"{fixes.DESK}merged", f"{fixes.DESK}refused"
+"""The origins of a no that two brought along who became one: before the sources were asked about both, and since."""
 
 
 def of_key(session: Session, key: ActorKey) -> LearnerRow | None:
@@ -28,7 +31,7 @@ class Met:
     """A learner brought up to date; `changed` when anything that a gate or PARS looks at is not what it was.
 
     `parted` are awards of people who had been taken for one; `left` are learners who lost a key; `relinked`: a learner
-    who was known has a key that he had not.
+    who was known has a key that he had not; `recovered`: nobody knew him, or he had been forgotten, until now.
     """
 
     row: LearnerRow
@@ -37,6 +40,7 @@ class Met:
     parted: frozenset[int]
     left: frozenset[int]
     relinked: bool
+    recovered: bool
 
 
 def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -> Met:
@@ -50,6 +54,7 @@ def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -
     found, keys, links = claim.found, claim.keys, claim.links
     rows = [session.get_one(LearnerRow, number) for number in sorted({link.learner_id for link in links.values()})]
     before = [_as_seen(session, row) for row in rows]
+    unknown = [row.id for row in rows if not row.found]
     mistaken = {row.id for row in rows if found and claiming.is_someone_elses(session, row, keys, found, answers)}
     mine = [row for row in rows if row.id not in mistaken and not claiming.is_given_away(row, found)]
     row = mine[0] if mine else (_former(session, rows, keys, found) or new(session))
@@ -74,7 +79,9 @@ def remember(session: Session, key: ActorKey, answers: Answers, now: datetime) -
     sign(session, row.id)
     after = _as_seen(session, row) if rows else None
     changed = bool(moved) or any(one != after for one in before)
-    return Met(row, frozenset(own), changed, frozenset(parted), left, bool(rows) and (bool(moved) or new_keys))
+    relinked = bool(rows) and (bool(moved) or new_keys)
+    recovered = row.found and row.id in unknown
+    return Met(row, frozenset(own), changed, frozenset(parted), left, relinked, recovered)
 
 
 def given_away(session: Session, award: Award) -> bool:
@@ -158,7 +165,9 @@ def new(session: Session) -> LearnerRow:
 
 
 def merge(session: Session, row: LearnerRow, into: LearnerRow, now: datetime) -> None:
-    """Two actors are one person: all that was his moves, the awards keep their anchors."""
+    """Two actors are one person: all that was his moves, the awards keep their anchors. What either of them does not
+    permit is not permitted."""
+    refused = [said for one in (row, into) if (said := newest_consent(session, one)) and _refuses(said)]
     fixed = fixes.standing(session, [into.id])[into.id]
     for table in (LearnerKey, Award, ConsentRow, LearnerFix):
         for one in session.exec(select(table).where(col(table.learner_id) == row.id)).all():
@@ -166,9 +175,18 @@ def merge(session: Session, row: LearnerRow, into: LearnerRow, now: datetime) ->
                 one.ended_at = now
             one.learner_id = into.id
             session.add(one)
+    if refused:
+        no = ConsentRow(learner_id=into.id, given=False, at=refused[0].at, origin=_MERGED, seen_at=now)
+        session.flush()
+        session.add(no)  # after all that moved: the newest counts
     row.merged_into = into.id
     session.add(row)
     session.flush()
+
+
+def _refuses(said: Consent) -> bool:
+    """Did anybody say so? Of whom an unlinking made the sources be asked anew, nobody did."""
+    return not said.given and said.origin != claiming.UNLINKED
 
 
 def _update(session: Session, row: LearnerRow, found: Found | None, now: datetime) -> None:
@@ -206,11 +224,30 @@ def columns(learner: Learner) -> dict[str, Any]:
 
 
 def _keep_consent(session: Session, row: LearnerRow, said: Consent | None, now: datetime) -> None:
-    """What a person recorded here holds until the sources say something else than they did."""
+    """What a person recorded here holds until the sources say something else than they did, by whatever name; so does
+    the no of one of two who became one: what the sources say of both at first changes nothing in it."""
+    if said is None:
+        return
+    newest = newest_consent(session, row)
+    if _is_news(session, row, said):
+        session.add(ConsentRow(learner_id=row.id, given=said.given, at=said.at, origin=said.origin, seen_at=now))
+        session.flush()
+    if newest and newest.origin == _MERGED:
+        session.add(ConsentRow(learner_id=row.id, given=False, at=newest.at, origin=_REFUSED, seen_at=now))
+
+
+def consent_after(session: Session, row: LearnerRow, said: Consent | None) -> Consent | None:
+    """The permission that will count once the sources have been asked, should they say this."""
+    newest = newest_consent(session, row)
+    if said is None or (newest and newest.origin == _MERGED) or not _is_news(session, row, said):
+        return newest
+    return said
+
+
+def _is_news(session: Session, row: LearnerRow, said: Consent) -> bool:
     told = select(ConsentRow).where(ConsentRow.learner_id == row.id, ~col(ConsentRow.origin).startswith(fixes.DESK))
     last = session.exec(told.order_by(col(ConsentRow.id).desc()).limit(1)).first()
-    if said is not None and (last is None or said != Consent(given=last.given, at=last.at, origin=last.origin)):
-        session.add(ConsentRow(learner_id=row.id, given=said.given, at=said.at, origin=said.origin, seen_at=now))
+    return last is None or (said.given, said.at) != (last.given, last.at)
 
 
 def keys_of(session: Session, learners: Iterable[int]) -> dict[int, list[ActorKey]]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, text
 from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
@@ -23,6 +23,7 @@ from connector.learners import (
     judging,
     linking,
     open_dates,
+    parting,
     people,
     series,
     standing,
@@ -32,7 +33,7 @@ from connector.store import poison, wishes
 from connector.store.leases import alone
 from connector.store.reasons import NOT_ELIGIBLE, VOIDED
 from connector.store.session import Store
-from connector.store.states import State
+from connector.store.states import LIVE, State
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow
 from connector.store.tables.collected import OPEN
 
@@ -97,13 +98,19 @@ def _meet(store: Store, config: Config, asked: Sequence[directory.Source], count
 def _waiting(store: Store, after: int) -> Sequence[EvidenceRow]:
     """The next completions that stand, have their date and have no award yet."""
     rows = select(EvidenceRow).where(_OPEN_EVIDENCE, col(EvidenceRow.standing).is_(True), col(EvidenceRow.id) > after)
-    rows = rows.where(col(EvidenceRow.next_at).is_(None), col(EvidenceRow.left_award).is_(None))
+    rows = rows.where(_is_its_turn(datetime.now(UTC)), col(EvidenceRow.left_award).is_(None))
     rows = rows.where(~corrections.is_held_up(EvidenceRow))
     rows = rows.with_hint(EvidenceRow, "INDEXED BY ix_evidence_open", "sqlite")
     with store.reading() as session:
         if wishes.is_half_applied(session):
             return []
         return session.exec(rows.order_by(col(EvidenceRow.id)).limit(BATCH)).all()
+
+
+def _is_its_turn(now: datetime) -> ColumnElement[bool]:
+    """Its date is known, and if its learner made us stumble, a pause has passed; or our own clock was ahead then."""
+    pause = or_(col(EvidenceRow.next_at) <= now, col(EvidenceRow.next_at) > now + poison.PAUSE)
+    return or_(col(EvidenceRow.next_at).is_(None), (col(EvidenceRow.reason) == poison.CODE) & pause)
 
 
 def _join(
@@ -133,7 +140,7 @@ def _still_waiting(session: Session, waiting: Sequence[EvidenceRow]) -> Sequence
     """Those of them that were neither voided nor joined while the directory was asked. Under a lock: what is voided
     from here on falls with an award, and is followed."""
     rows = select(EvidenceRow).where(col(EvidenceRow.id).in_([row.id for row in waiting]), _OPEN_EVIDENCE)
-    rows = rows.where(col(EvidenceRow.standing).is_(True), col(EvidenceRow.next_at).is_(None))
+    rows = rows.where(col(EvidenceRow.standing).is_(True), _is_its_turn(datetime.now(UTC)))
     rows = rows.where(col(EvidenceRow.left_award).is_(None))  # a plan may have moved it meanwhile
     rows = rows.where(~corrections.is_held_up(EvidenceRow))
     if wishes.is_half_applied(session):
@@ -196,6 +203,10 @@ def _remember_all(
             relinked.update(met.left, {met.row.id} if met.relinked else ())
             for award_id in sorted(met.parted):
                 standing.follow(session, opening, session.get_one(Award, award_id))
+            if met.parted or met.recovered:
+                parting.look(session, opening, met.row, None if met.recovered else met.parted)
+            if met.relinked:
+                parting.reunited(session, opening, met.row)
             done |= met.keys
             continue
         if known := people.of_key(session, key):
@@ -213,11 +224,16 @@ def _attach_safely(
     joined: dict[int, list[EvidenceRow]],
     counts: Counts,
 ) -> None:
-    """A completion that makes us stumble ends as a problem of its own; the others go on."""
+    """A completion that makes us stumble ends as a problem of its own; the others go on. Where it is the learner who
+    does, it waits: what a source says of him tomorrow may be better."""
+    learner = people.of_key(session, ActorKey(row.actor_key))
+    if learner is None:
+        row.reason, row.next_at = poison.CODE, opening.now + poison.PAUSE
+        session.add(row)
+        counts["put_off"] += 1
+        return
+    row.reason, row.next_at = "", None
     with poison.contained(session, "learners", None, now=opening.now):
-        learner = people.of_key(session, ActorKey(row.actor_key))
-        if learner is None:
-            raise LookupError(row.id)
         if evidence.waits(session, opening, row, learner, counts):
             return
         completion = Completion.model_validate(row.completion)
@@ -255,12 +271,14 @@ def _stumbled(session: Session, row: EvidenceRow, counts: Counts) -> None:
 def _stale(store: Store, config: Config, now: datetime, *, said_more: bool) -> list[list[int]]:
     """Learners with credits that wait for a change, or may yet be sent again, in batches: all of them when a source
     says that it changed, else those not asked about for `learners.refresh`, or since PARS's answer made a credit ready
-    again. Those whose credits are to be shared out anew come in small batches: each is a long piece of writing."""
+    again. Also whoever was sent and then forgotten, when he was parted from another: who he is must be known anew.
+    Those whose credits are to be shared out anew come in small batches: each is a long piece of writing."""
     again = (col(Credit.state) == State.READY) & (col(Credit.reason) != "")
     old = col(LearnerRow.fetched_at) <= now - config.learners.refresh
     old = old | (again & (col(LearnerRow.fetched_at) < col(Credit.state_since)))
     barred = (col(Credit.state) == State.CLOSED) & (col(Credit.reason) == NOT_ELIGIBLE)
-    waits = or_(col(Credit.state).in_([*judging.OPEN, State.IN_DOUBT]), barred)
+    forgotten = col(LearnerRow.found).is_(False) & col(Credit.state).in_(LIVE) & (col(Credit.kind) != "rems")
+    waits = or_(col(Credit.state).in_([*judging.OPEN, State.IN_DOUBT]), barred, forgotten)
     with store.reading() as session:
         due = select(LearnerRow.id).join(Award, col(Award.learner_id) == col(LearnerRow.id))
         due = due.join(Credit, col(Credit.award_id) == col(Award.id))

@@ -12,6 +12,7 @@ MOST_KEY = 500
 MOST_MEMBERS = 1000
 """A full lecture hall; a longer list is more likely a whole directory than those who completed something."""
 
+_NO_NAME = re.compile(r"[0-9]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
@@ -71,6 +72,21 @@ def agent(actor: Any, key: str) -> dict[str, Any]:
         if _member(one) == key:
             return dict(one)
     raise ValueError("nobody in it has this key")
+
+
+def shown(key: str) -> str:
+    """An actor key for the eyes of staff: an account that is a mere number, everything else without its owner.
+
+    >>> shown("account:https://lms.example.org|4"), shown("account:https://lms.example.org|ann.lee")
+    ('account 4 at https://lms.example.org', 'an account at https://lms.example.org')
+    >>> shown("mbox:ann.lee@example.org")
+    'a mailbox at example.org'
+    """
+    kind, _, value = key.partition(":")
+    if kind == "account":
+        home, _, name = value.rpartition("|")
+        return f"account {name} at {home}" if _NO_NAME.fullmatch(name) else f"an account at {home}"
+    return f"a mailbox at {value.rpartition('@')[2]}" if kind == "mbox" else f"an {kind}"
 
 
 def _member(one: Any) -> ActorKey | None:

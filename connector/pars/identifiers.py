@@ -14,6 +14,7 @@ from connector.records import Actor, BirthDay, Identifier, Problem
 UNREADABLE = "unreadable"
 """Stands for a value that is there and cannot be read: the gates hold it."""
 LICENCE_LENGTH = range(2, 26)
+AS_TEXT, ASK = "format the column as text, and type it again", "compare it with what the learner himself has in hand"
 _LICENCE_MARKS = frozenset(" -./")
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _MANGLED = re.compile(
@@ -29,9 +30,10 @@ def npi(value: str, field: str = "ids.NPI") -> Problem | None:
     >>> npi("1234567893")
     """
     if not vocabulary.NPI_FORMAT.fullmatch(value):
-        return _of_learner("learner.npi_format", field, "an NPI has 10 digits")
+        return _of_learner("learner.npi_format", field, "an NPI has 10 digits", f"{AS_TEXT}; the learner knows it")
     if not luhn("80840" + value):
-        return _of_learner("learner.npi_check_digit", field, "the NPI's check digit is wrong", holds=False)
+        hint = f"one digit is wrong, or two are exchanged: {ASK}"
+        return _of_learner("learner.npi_check_digit", field, "the NPI's check digit is wrong", hint, holds=False)
     return None
 
 
@@ -82,14 +84,16 @@ def credit_id(value: str) -> Problem | None:
 
 def birth_day(value: BirthDay, field: str = "birth_day") -> Problem | None:
     """A month and a day that exist (confirmed: PARS matches on them)."""
-    return None if value.is_valid else _of_learner("learner.birth_day_format", field, "not a month and day: MM-DD")
+    hint = "write 09/10 for the tenth of September, in a column of text"
+    return None if value.is_valid else _of_learner("learner.birth_day_format", field, "not a month and day", hint)
 
 
 def identifier(value: Identifier) -> Problem | None:
     """A domain that PARS knows (confirmed) and a value that is plausible there (inferred, but for the NPI's digits)."""
     field = f"ids.{value.domain}"
     if not vocabulary.is_domain(value.domain):
-        return _of_learner("learner.id_domain", "ids", "not NPI, a state's two letters or a board's code")
+        hint = "write the state's two letters or the board's code (ABIM, ABP, ...) beside the number"
+        return _of_learner("learner.id_domain", "ids", "not NPI, a state's two letters or a board's code", hint)
     plain = value.value.get_secret_value()
     if value.domain == "NPI":
         return npi(plain, field)
@@ -98,14 +102,19 @@ def identifier(value: Identifier) -> Problem | None:
 
 def _plausible(plain: str, domain: str, field: str) -> Problem | None:
     if _MANGLED.fullmatch(plain):
-        return _of_learner("learner.licence_format", field, "a spreadsheet has made something else of this number")
+        return _odd(field, "a spreadsheet has made something else of this number", AS_TEXT, holds=True)
     if len(plain) not in LICENCE_LENGTH or not any(mark.isdecimal() for mark in plain):
-        return _of_learner("learner.licence_format", field, "does not look like a licence or board id", holds=False)
+        return _odd(field, "does not look like a licence or board id", ASK)
     if not all(mark.isalnum() or mark in _LICENCE_MARKS for mark in plain):
-        return _of_learner("learner.licence_format", field, "has a character that licences do not have", holds=False)
+        return _odd(field, "has a character that licences do not have", ASK)
     if domain in vocabulary.BOARDS and npi(plain) is None:
-        return _of_learner("learner.board_id_is_npi", field, "looks like an NPI, not a board's id", holds=False)
+        message, hint = "looks like an NPI, not a board's id", "ask the learner for the id that the board gave him"
+        return _of_learner("learner.board_id_is_npi", field, message, hint, holds=False)
     return None
+
+
+def _odd(field: str, message: str, hint: str, *, holds: bool = False) -> Problem:
+    return _of_learner("learner.licence_format", field, message, hint, holds=holds)
 
 
 def text(value: str, field: str) -> Problem | None:
@@ -117,7 +126,7 @@ def text(value: str, field: str) -> Problem | None:
     if not place:
         return None
     kind = "half of a surrogate pair" if "\ud800" <= value[place - 1] <= "\udfff" else "a control character"
-    return _of_learner("learner.text_control_character", field, f"character {place} is {kind}")
+    return _of_learner("learner.text_control_character", field, f"character {place} is {kind}", "type it again")
 
 
 def is_clean(mark: str) -> bool:
@@ -125,5 +134,5 @@ def is_clean(mark: str) -> bool:
     return unicodedata.category(mark) not in ("Cc", "Cs") and mark not in "\ufffe\uffff"
 
 
-def _of_learner(code: str, field: str, message: str, *, holds: bool = True) -> Problem:
-    return Problem(code=code, field=field, message=message, holds=holds)
+def _of_learner(code: str, field: str, message: str, hint: str, *, holds: bool = True) -> Problem:
+    return Problem(code=code, field=field, message=message, hint=hint, holds=holds)

@@ -142,13 +142,14 @@ def _numbers(row: SheetRow, findings: list[Finding]) -> Iterator[tuple[str, str]
 
 
 def assign(rows: Iterable[Row], asked: Sequence[Asked]) -> Read:
-    """Row by row to what was asked. A row that fits two, or rows that contradict one another, answer nothing."""
-    places: dict[Sign, set[int]] = defaultdict(set)
+    """Row by row to what was asked; those who are one for PARS share an answer. A row that fits two who are not, or
+    rows that contradict one another, answer nothing."""
+    places = defaultdict[Sign, list[int]](list)
     for place, one in enumerate(asked):
-        places[one.sign].add(place)
-    found, lines = Read(), defaultdict[int, list[Row]](list)
+        places[one.sign].append(place)
+    found, lines = Read(), defaultdict[Sign, list[Row]](list)
     for row in rows:
-        fitting = {place for sign in row.signs for place in places.get(sign, ())}
+        fitting = row.signs & places.keys()
         if not fitting:
             found.nobody.append(row.line)
         elif len(fitting) > 1:
@@ -156,11 +157,11 @@ def assign(rows: Iterable[Row], asked: Sequence[Asked]) -> Read:
         elif row.answer is None:
             found.unanswered.append(row.line)
         else:
-            lines[fitting.pop()].append(row)
-    for place, mine in lines.items():
+            lines[next(iter(fitting))].append(row)
+    for sign, mine in lines.items():
         said = [row.answer for row in mine if row.answer]
         if len({answer.found for answer in said}) == 1:
-            found.answers[place] = said[0]
+            found.answers |= dict.fromkeys(places[sign], said[0])
         else:
             found.contradicting += [row.line for row in mine]
     return found

@@ -45,6 +45,7 @@ class Board(Frozen):
     id_optional: bool = False
     one_per_date: bool = False  # one record per learner, activity and completion date
     journal_exempt: bool = False  # ... unless the activity is journal-based
+    names_or_birth_day: bool = False  # it finds its diplomate by its id and one of the two
     current: bool = True
     certainty: Certainty = Certainty.CONFIRMED
     credit_types: tuple[CreditType, ...] = ()  # empty: the board's types are not public
@@ -103,6 +104,7 @@ BOARDS: Final = {
             name="American Board of Pediatrics",
             one_per_date=True,
             journal_exempt=True,
+            names_or_birth_day=True,
             credit_types=(
                 CreditType(
                     name="Lifelong Learning and Self-Assessment",
@@ -192,6 +194,7 @@ ORIGINS: Final = {
         "Excel sample, which says Medical Knowledge",
     ),
     "BOARDS.one_per_date": Origin(certainty=Certainty.CONFIRMED, source="ACCME's questions and answers on ABP and ABA"),
+    "BOARDS.names_or_birth_day": Origin(certainty=Certainty.CONFIRMED, source="ACCME's questions and answers on ABP"),
     "BOARDS.id_optional": Origin(certainty=Certainty.CONFIRMED, source="the American Board of Surgery's own answers"),
     "BOARDS.last_completion": Origin(certainty=Certainty.CONFIRMED, source="ACCME's notice on ABPath self-assessment"),
     "CME_CERTIFICATION": Origin(certainty=Certainty.CONFIRMED, source="ACCME's draft activity schema"),

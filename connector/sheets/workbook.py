@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from connector.errors import ConfigError
+from connector.sheets import merged
 from connector.sheets.rows import MOST_ROWS, Columns, Line, Sheet, guarded, refused, table
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ MOST_BYTES = 64 * 1024 * 1024
 MOST_UNPACKED = 256 * 1024 * 1024
 MOST_PARTS = 2000
 MOST_COLUMNS = 256
-MOST_MERGED = 1000
+MOST_SHEETS = 60
+"""A tab for each week of a year, and some; each is looked at for its header."""
 EXCELS_ROWS = 1 << 20
 FIRST_CUSTOM = 164
 """Excel's own number formats are below; a workbook counts its own from here."""
@@ -35,19 +37,12 @@ MOST_DIGITS = 10**15
 _OLE = b"\xd0\xcf\x11\xe0"  # the container of .xls, and of a workbook behind a password
 _PASSWORD = "EncryptedPackage".encode("utf-16-le")
 _CHUNK = 1 << 20
-_ENTITIES = tuple(
-    word.encode(spelling)
-    for word in ("<!DOCTYPE", "<!ENTITY")
-    for spelling in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-)
-_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]{0,200}?ref=\"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})\"")
+_ENTITIES = (b"<!DOCTYPE", b"<!ENTITY")
+_A_SHEET = re.compile(rb"<(?:\w+:)?sheet\s")
 _ZEROS = re.compile(r"0{2,}(?:;.*)?")
 _OVERLAP = 300  # bytes that two chunks share, so that no element is cut in two
 _AGAIN = "open it in Excel, look whether every row is there, and save it"
 _SAVE = "open it in Excel and save it as .xlsx, without a password"
-
-Merged = list[tuple[range, range]]
-"""The rows and the columns of merged cells."""
 
 
 def read(path: Path, columns: Columns, sheet: str) -> Sheet:
@@ -88,13 +83,25 @@ def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
         raise refused(path, 0, "config.sheet", f"unpacked, the workbook is larger than {MOST_UNPACKED} bytes")
     for part in parts:  # all of them: which one is a sheet, another part says
         with archive.open(part) as content:
-            if any(word in chunk for chunk in _chunks(content) for word in _ENTITIES):
-                raise refused(path, 0, "config.sheet", "the workbook declares XML entities, which no Excel does")
+            _check_part(path, content)
+
+
+def _check_part(path: Path, content: IO[bytes]) -> None:
+    sheets = 0
+    for chunk in _chunks(content):
+        if any(word in chunk for word in _ENTITIES):
+            raise refused(path, 0, "config.sheet", "the workbook declares XML entities, which no Excel does")
+        sheets += len(_A_SHEET.findall(chunk))
+    if sheets > MOST_SHEETS:
+        hint = "move the one that is meant into a workbook of its own"
+        raise refused(path, 0, "config.sheet", f"the workbook has more than {MOST_SHEETS} sheets", hint)
 
 
 def _chunks(content: IO[bytes]) -> Iterator[bytes]:
+    """Without NULs: the letters that are looked for are then the same bytes in UTF-8, UTF-16 and UTF-32."""
     kept = b""
     while more := content.read(_CHUNK):
+        more = more.replace(b"\0", b"")
         yield kept + more
         kept = more[-_OVERLAP:]
 
@@ -107,6 +114,7 @@ def _opened(path: Path) -> Iterator[Workbook]:
     try:
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions that it leaves out
+            _check_sheets(path, file)
             book = load_workbook(file, read_only=True, keep_links=False)
             try:
                 yield book
@@ -117,6 +125,18 @@ def _opened(path: Path) -> Iterator[Workbook]:
     except Exception as unknown:
         message = f"the workbook cannot be read ({type(unknown).__name__})"
         raise refused(path, 0, "config.sheet", message, _SAVE) from None
+
+
+def _check_sheets(path: Path, file: IO[bytes]) -> None:
+    """Each has a part of its own: what looking at all of them takes is then bounded by the file's size."""
+    from openpyxl.reader.excel import ExcelReader
+
+    reader = ExcelReader(file, read_only=True, keep_links=False)
+    reader.read_manifest()
+    reader.read_workbook()
+    parts = [relation.target for _, relation in reader.parser.find_sheets()]
+    if len(set(parts)) < len(parts):
+        raise refused(path, 0, "config.sheet", "two sheets of the workbook are one, which no Excel writes", _AGAIN)
 
 
 def _chosen(path: Path, book: Workbook, columns: Columns, wanted: str) -> Any:
@@ -137,14 +157,20 @@ def _chosen(path: Path, book: Workbook, columns: Columns, wanted: str) -> Any:
 
 
 def _fits(path: Path, worksheet: Any, columns: Columns) -> bool:
-    return columns.header_among(list(islice(_lines(path, worksheet), columns.within))) is not None
+    return columns.header_among(list(islice(_filled(path, worksheet), columns.within))) is not None
 
 
 def _lines(path: Path, worksheet: Any) -> Iterator[Line]:
+    """Rows with anything in them, merged cells at fault."""
+    with worksheet._get_source() as source:  # noqa: SLF001 - the only way to the sheet's own part
+        stretches = merged.read(path, _chunks(source), MOST_COLUMNS)
+    for line in _filled(path, worksheet):
+        line.faults.update(stretches.of(line.number))
+        yield line
+
+
+def _filled(path: Path, worksheet: Any) -> Iterator[Line]:
     """Rows with anything in them; the size that the sheet says of itself is not believed."""
-    merged = _merged(worksheet)
-    if len(merged) > MOST_MERGED:
-        raise refused(path, 0, "config.sheet", f"more than {MOST_MERGED} groups of merged cells", "unmerge them")
     last, widths = 0, _widths(worksheet.parent)
     for number, cells in _parsed(worksheet):
         # empty ones are the rest of a format that somebody dragged down
@@ -154,7 +180,6 @@ def _lines(path: Path, worksheet: Any) -> Iterator[Line]:
             raise refused(path, number, "config.sheet", "the sheet's rows are out of order", _AGAIN)
         last, line = number, _line(path, number, cells, widths)
         if line.faults or any(text.strip() for text in line.cells):
-            line.faults.update(_in_merged(merged, number))
             yield line
 
 
@@ -226,22 +251,3 @@ def _number(value: float) -> tuple[str, str]:
     if abs(value) >= MOST_DIGITS:
         return "", "Excel has rounded this long number: format the column as text, and write it again"
     return (str(int(value)) if value == int(value) else repr(value)), ""
-
-
-def _merged(worksheet: Any) -> Merged:
-    """openpyxl leaves merged cells out of what it reads row by row."""
-    from openpyxl.utils import column_index_from_string as index
-
-    with worksheet._get_source() as source:  # noqa: SLF001 - the only way to the sheet's own part
-        found = {match for chunk in _chunks(source) for match in _MERGED.findall(chunk)}
-    return [
-        (range(int(top), int(bottom) + 1), range(index(left.decode()), index(right.decode()) + 1))
-        for left, top, right, bottom in sorted(found)
-    ]
-
-
-def _in_merged(merged: Iterable[tuple[range, range]], row: int) -> dict[int, str]:
-    message = "merged cells: only the first of them has the value; unmerge them, and fill in each"
-    return {
-        place: message for rows, columns in merged if row in rows for place in islice(columns, MOST_COLUMNS)
-    }  # fmt: skip

@@ -10,12 +10,15 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
+from connector.pars.names import plain
 from connector.store.tables import LearnerFix, LearnerRow
 
 IDS: Final = "ids."
 FIELDS: Final = ("given_name", "family_name", "birth_day", "profession")
 """And `ids.<domain>`; and `actor_name`: this name, in a statement of one of his actors, is his too."""
 ACTOR_NAME: Final = "actor_name"
+NOT_ACTOR_NAME: Final = "not_actor_name"
+"""Takes back what was said as `actor_name`: this name, or without one all of them."""
 
 DESK: Final = "desk:"
 """How the origin of a permission begins that a person recorded here."""
@@ -38,12 +41,22 @@ def fixed_ids(fixes: Mapping[str, str]) -> dict[str, str]:
 
 def actor_names(session: Session, learner_id: int) -> set[str]:
     """Names in statements that a person said are this learner's."""
-    rows = select(LearnerFix.value).where(LearnerFix.learner_id == learner_id, LearnerFix.field == ACTOR_NAME)
-    return set(session.exec(rows.where(col(LearnerFix.ended_at).is_(None))))
+    return all_actor_names(session, [learner_id]).get(learner_id, set())
+
+
+def all_actor_names(session: Session, learners: Collection[int]) -> dict[int, set[str]]:
+    """The same of several learners."""
+    rows = select(LearnerFix).where(col(LearnerFix.learner_id).in_(list(learners)), LearnerFix.field == ACTOR_NAME)
+    found: dict[int, set[str]] = defaultdict(set)
+    for fix in session.exec(rows.where(col(LearnerFix.ended_at).is_(None))):
+        found[fix.learner_id].add(fix.value)
+    return found
 
 
 def put(session: Session, row: LearnerRow, field: str, value: str, *, by: str, now: datetime) -> bool:
     """Correct one field; an empty value takes an earlier correction back. False where nothing changes."""
+    if field == NOT_ACTOR_NAME:
+        return _take_back(session, row, value, now)
     if field == ACTOR_NAME:
         if value in actor_names(session, row.id):
             return False
@@ -60,10 +73,12 @@ def put(session: Session, row: LearnerRow, field: str, value: str, *, by: str, n
 
 
 def end_outdated(session: Session, row: LearnerRow, now: datetime) -> None:
-    """A source says something else than it did when its value was corrected: the source counts again."""
+    """A source says something else than it did when its value was corrected: the source counts again. What it leaves
+    blank, for a night perhaps, it does not say."""
     rows = select(LearnerFix).where(LearnerFix.learner_id == row.id, col(LearnerFix.ended_at).is_(None))
     for fix in session.exec(rows.where(LearnerFix.field != ACTOR_NAME)).all():
-        if fix.replaced_hash != _hashed(source_value(row, fix.field)):
+        said = source_value(row, fix.field)
+        if said and fix.replaced_hash != _hashed(said):
             fix.ended_at = now
             session.add(fix)
 
@@ -78,6 +93,17 @@ def source_value(row: LearnerRow, field: str) -> str:
     if field.startswith(IDS):
         return row.ids.get(field.removeprefix(IDS), "")
     return str(getattr(row, field, "") or "")
+
+
+def _take_back(session: Session, row: LearnerRow, name: str, now: datetime) -> bool:
+    rows = select(LearnerFix).where(LearnerFix.learner_id == row.id, LearnerFix.field == ACTOR_NAME)
+    said = session.exec(rows.where(col(LearnerFix.ended_at).is_(None))).all()
+    taken = [fix for fix in said if not name or plain(fix.value) == plain(name)]
+    for fix in taken:
+        fix.ended_at = now
+        session.add(fix)
+    session.flush()
+    return bool(taken)
 
 
 def _end(session: Session, row: LearnerRow, field: str, now: datetime) -> None:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from connector.config import Config
 from connector.pars import identifiers
 from connector.pars.exchange import MatchAnswer
-from connector.pars.identity import bare
+from connector.pars.identity import Person, bare
 from connector.records import Actor, Frozen, Identifier, Learner, Problem
 from connector.store import fixes
 from connector.store.tables import LearnerFix, LearnerMatch, LearnerRow
@@ -48,9 +48,17 @@ class Asked(Frozen):
 def identity_of(learner: Learner, identifier: Identifier) -> str:
     """A hash of all that PARS compares: whatever of it changes makes another, and an old answer holds no more."""
     names = (learner.given_name, learner.family_name, learner.birth_day)
-    parts = [value.get_secret_value() if value else "" for value in names]
-    parts += [identifier.domain, bare(identifier.value.get_secret_value())]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    given, family, birth = (value.get_secret_value() if value else "" for value in names)
+    return _hash(given, family, birth, identifier.domain, identifier.value.get_secret_value())
+
+
+def identity_of_person(person: Person, domain: str) -> str:
+    """The same, under the number of this domain that is known of him."""
+    return _hash(person.given_name, person.family_name, person.birth_day, domain, person.ids.get(domain, ""))
+
+
+def _hash(given: str, family: str, birth: str, domain: str, number: str) -> str:
+    return hashlib.sha256("\n".join((given, family, birth, domain, bare(number))).encode()).hexdigest()[:32]
 
 
 def mode(config: Config, provider_id: str) -> Literal["off", "warn", "hold"]:

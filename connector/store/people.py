@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from connector.records import Actor, BirthDay, Consent, Learner, LicenceNumber, PersonName, Problem
 from connector.store import fixes
 from connector.store.tables import ConsentRow, LearnerRow
+
+_MOST_NAMED = 500  # parameters of one question
 
 
 def as_learner(session: Session, row: LearnerRow) -> Learner:
@@ -40,6 +46,21 @@ def newest_consent(session: Session, row: LearnerRow) -> Consent | None:
     newest = select(ConsentRow).where(ConsentRow.learner_id == row.id).order_by(col(ConsentRow.id).desc()).limit(1)
     kept = session.exec(newest).first()
     return Consent(given=kept.given, at=kept.at, origin=kept.origin) if kept else None
+
+
+def may_be_named(learner: Mapped[int]) -> ColumnElement[bool]:
+    """A condition: this learner's newest word is that he may be named to PARS."""
+    newest = select(ConsentRow.given).where(col(ConsentRow.learner_id) == learner).order_by(col(ConsentRow.id).desc())
+    return newest.limit(1).scalar_subquery().is_(True)
+
+
+def permitted(session: Session, learners: Collection[int]) -> set[int]:
+    """Those of them who may be named to PARS."""
+    numbers, found = sorted(learners), set[int]()
+    for start in range(0, len(numbers), _MOST_NAMED):
+        some = col(LearnerRow.id).in_(numbers[start : start + _MOST_NAMED])
+        found.update(session.exec(select(LearnerRow.id).where(some, may_be_named(col(LearnerRow.id)))))
+    return found
 
 
 def no_consent(*, withdrawn: bool) -> Problem:

@@ -49,6 +49,12 @@ def solved(session: Session, credit: Credit, award: Award, *, now: datetime) -> 
     log.info("learner.matched", **_where(session, credit, award))
 
 
+def left(session: Session, credit: Credit) -> None:
+    """Nobody asks any more who he is, though nobody has found out: the credit is closed."""
+    credit.unmatched_since = None
+    session.add(credit)
+
+
 def follow_match(session: Session, credit: Credit, award: Award, code: str, *, now: datetime) -> None:
     """After an answer of PARS's: say a failed match, or that it is solved."""
     if credit.state == State.UNMATCHED:

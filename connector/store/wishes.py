@@ -43,8 +43,10 @@ def is_half_applied(session: Session) -> bool:
 
 
 def answer(session: Session, row: Wish, result: str, *, now: datetime) -> None:
-    """What came of it; the values of a correction stand with the learner, and are not kept here as well."""
+    """What came of it; a correction's values and a link's mailbox stand with the learner, and are not kept here too."""
     row.done_at, row.result = now, result
     if isinstance(row.args.get("fields"), dict):
         row.args = row.args | {"fields": dict.fromkeys(row.args["fields"], "")}
+    if "actor" in row.args:
+        row.args = row.args | {"actor": ""}
     session.add(row)

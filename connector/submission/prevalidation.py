@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, or_, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from connector import channels
 from connector.config import Config
@@ -21,14 +22,17 @@ from connector.records import Identifier, LicenceNumber, Outcome, Problem
 from connector.store import matches, poison
 from connector.store.matches import Asked
 from connector.store.moves import move
-from connector.store.people import as_learner
+from connector.store.people import as_learner, may_be_named, permitted
 from connector.store.session import Store, StoreUnavailable
+from connector.store.signs import people
 from connector.store.states import State
 from connector.store.succession import PREDECESSOR
 from connector.store.tables import Award, Credit, LearnerMatch, LearnerRow
 from connector.store.unmatched import arose
 from connector.submission.web_service import Desk
 
+QUESTIONS: Final = 30
+"""In one turn: whatever is ready by then waits for none of the others."""
 _BY = "submission"
 _TAKEN = (State.PENDING, State.CONFIRMED)
 
@@ -91,18 +95,31 @@ def heed(session: Session, desk: Desk, award: Award, credit: Credit, outcome: Ou
 
 
 def due(session: Session, config: Config, provider_id: str, now: datetime) -> list[tuple[int, str]]:
-    """Learner and domain of those whose number may have become known to PARS, and for whom a credit waits; and of
-    those whose credit is to replace another."""
+    """Learner and domain of the next few whose number may have become known to PARS, and for whom a credit waits; and
+    of those whose credit is to replace another. Nobody is asked about who may not be named."""
     if matches.mode(config, provider_id) == "off":
         return []
-    rows = select(LearnerMatch).where(LearnerMatch.provider_id == provider_id, LearnerMatch.found == matches.NO)
-    rows = rows.where(col(LearnerMatch.next_at) <= now).order_by(col(LearnerMatch.next_at))
-    found = session.exec(rows).all()
-    replacing = select(Credit).where(Credit.provider_id == provider_id, Credit.state == State.HELD)
-    replacing = replacing.where(Credit.reason == PREDECESSOR, Credit.wanted == "present")
-    heirs = [row for row in session.exec(replacing) if is_unasked(session, config, row)]
-    return [(session.get_one(Award, row.award_id).learner_id, row.identifier_domain) for row in heirs] + [
-        (row.learner_id, row.domain) for row in found if session.exec(_waiting(row).limit(1)).first() is not None
+    rows = select(LearnerMatch.learner_id, LearnerMatch.domain).where(LearnerMatch.provider_id == provider_id)
+    rows = rows.where(LearnerMatch.found == matches.NO, col(LearnerMatch.next_at) <= now, _somebody_waits())
+    rows = rows.where(may_be_named(col(LearnerMatch.learner_id)))
+    found = session.exec(rows.order_by(col(LearnerMatch.next_at)).limit(QUESTIONS)).all()
+    return [*_heirs(session, config, provider_id), *found][:QUESTIONS]
+
+
+def _heirs(session: Session, config: Config, provider_id: str) -> list[tuple[int, str]]:
+    """Of those that wait for their predecessors the ones about whom PARS was not asked as they are known now."""
+    if not matches.may_hold(config, provider_id):
+        return []
+    rows = select(Award.learner_id, Credit.identifier_domain, LearnerMatch.identity)
+    rows = rows.join(Credit, col(Credit.award_id) == col(Award.id)).outerjoin(LearnerMatch, _is_its())
+    rows = rows.where(Credit.provider_id == provider_id, Credit.state == State.HELD, Credit.reason == PREDECESSOR)
+    rows = rows.where(Credit.wanted == "present", Credit.kind != "rems", may_be_named(col(Award.learner_id)))
+    found = session.exec(rows.order_by(col(Credit.id))).all()
+    known = people(session, {learner for learner, _, _ in found})
+    return [
+        (learner, domain)
+        for learner, domain, identity in found
+        if domain in known[learner].ids and identity != matches.identity_of_person(known[learner], domain)
     ]
 
 
@@ -133,8 +150,9 @@ def _ask_again(desk: Desk, learner_id: int, domain: str) -> None:
     with desk.store.reading() as session:
         asked = _as_known(session, learner_id, desk.provider_id, domain)
         known = matches.answer_about(session, asked)
-    if asked is None or not matches.is_open(known, now):
-        return  # another daemon was quicker
+        is_named = bool(permitted(session, [learner_id]))
+    if asked is None or not is_named or not matches.is_open(known, now):
+        return  # another daemon was quicker, or the permission is gone
     _write(desk, asked, _ask(desk, asked))
 
 
@@ -146,13 +164,21 @@ def _write(desk: Desk, asked: Asked, answer: MatchAnswer | None) -> None:
             matches.keep(session, asked, answer, desk.config.learners.new_id, datetime.now(UTC))
 
 
-def _waiting(row: LearnerMatch) -> SelectOfScalar[Credit]:
-    """Held for this answer; or PARS said no to it at once, and never held it."""
+def _somebody_waits() -> ColumnElement[bool]:
+    """A credit is held for this answer; or PARS said no to it at once, and never held it."""
     held = and_(col(Credit.state) == State.HELD, col(Credit.reason).in_(matches.DOUBTS))
     refused = and_(col(Credit.state) == State.UNMATCHED, Credit.reason == "pars.no_match", Credit.at_pars == "no")
-    mine = select(Award.id).where(Award.learner_id == row.learner_id, Award.provider_id == row.provider_id)
-    rows = select(Credit).where(col(Credit.award_id).in_(mine), Credit.wanted == "present")
-    return rows.where(Credit.identifier_domain == row.domain, or_(held, refused))
+    rows = select(Credit.id).join(Award, col(Award.id) == col(Credit.award_id)).where(_is_its())
+    return rows.where(Credit.wanted == "present", or_(held, refused)).correlate(LearnerMatch).exists()
+
+
+def _is_its() -> ColumnElement[bool]:
+    """This answer was given about the learner of this award, under the identifier of its credit."""
+    return and_(
+        col(LearnerMatch.learner_id) == col(Award.learner_id),
+        col(LearnerMatch.provider_id) == col(Credit.provider_id),
+        col(LearnerMatch.domain) == col(Credit.identifier_domain),
+    )
 
 
 def _ask(desk: Desk, asked: Asked) -> MatchAnswer | None:

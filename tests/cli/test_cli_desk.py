@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,8 +17,8 @@ from connector.learners import decisions, replacing
 from connector.records import CreditOffer
 from connector.sandbox.world.activities import ROUNDS
 from connector.sandbox.world.people import known_learners
-from connector.store import attention
-from connector.store.tables import Credit, Wish
+from connector.store import attention, fixes
+from connector.store.tables import Award, Credit, LearnerRow, Wish
 from tests.delivery.correcting import AMA, Course
 from tests.delivery.workplace import Delivery
 
@@ -103,9 +104,30 @@ def test_the_second_of_a_date_lies_on_the_desk_with_its_two_offers(doubled: Cour
     assert call("show", "4").exit_code == 0
     done = CliRunner().invoke(main, ["unmatched", "fix", "4", "--sum"], input="n\n")
     assert (done.exit_code, call("fix", "4").exit_code) == (1, 2), "what is to be done must be named"
-    for arguments in (("fix", "2", "--sum", "--yes"), ("fix", "99", "--sum", "--yes"), ("close", "2", "--why", "x")):
+    for arguments in (
+        ("fix", "2", "--sum", "--yes"),
+        ("fix", "99", "--sum", "--yes"),
+        ("close", "2", "--why", "x"),
+        ("fix", "4", "--not-same-person"),
+        ("fix", "99", "--set", "npi=1234567893"),
+        ("fix", "2", "--set", "npi=1234567893"),  # PARS has taken it
+    ):
         assert call(*arguments).exit_code == 1
     assert results(doubled) == [], "nothing of this was a decision"
+
+
+def test_a_name_said_to_be_his_is_taken_back(course: Course) -> None:
+    attend(course, "morning")
+    course.turn()
+    with course.delivery.store.writing() as session:
+        row = session.get_one(LearnerRow, session.get_one(Award, course.rows()[0].award_id).learner_id)
+        fixes.put(session, row, fixes.ACTOR_NAME, "Zanna Ray", by="maria", now=datetime.now(UTC))
+    assert call("fix", "1", "--same-person", "--not-same-person").exit_code == 2
+    assert call("fix", "1", "--not-same-person").exit_code == 0
+    course.judge()
+    with course.delivery.store.reading() as session:
+        assert fixes.actor_names(session, row.id) == set()
+    assert call("fix", "1", "--not-same-person").exit_code == 1
 
 
 def test_the_sum_is_reported_once_the_first_is_withdrawn(doubled: Course) -> None:
@@ -199,3 +221,29 @@ def test_all_of_a_date_go_into_the_sum(doubled: Course) -> None:
 def test_a_number_beyond_all_rows_is_no_credit(arguments: tuple[str, ...]) -> None:
     done = call(arguments[0], "9" * 20, *arguments[1:])
     assert (done.exit_code, "not in the range" in done.output) == (2, True)
+
+
+def test_what_a_correction_brings_about_is_said_and_stands_in_the_story(course: Course) -> None:
+    attend(course, "morning")
+    course.judge()
+    nurse = call("fix", "1", "--set", "profession=R.N.")
+    assert (nurse.exit_code, "this closes his credits for CME and a board (MOC)" in nurse.stderr) == (0, True)
+    course.judge()
+    assert {(row.state, row.reason) for row in course.rows()} == {("closed", "learner.not_eligible")}
+    doubtful = call("fix", "1", "--set", "profession=D.O.", "--set", "npi=1234567890")
+    assert (doubtful.exit_code, "the NPI's check digit is wrong" in doubtful.stderr) == (0, True)
+    assert "1234567890" not in doubtful.output
+    course.judge()
+    assert {row.state for row in course.rows()} == {"ready"}
+    told = call("show", "1").stdout
+    assert "corrected profession of learner 1, by " in told
+    assert "corrected ids.NPI of learner 1, by " in told
+    refused = call("fix", "1", "--set", "profession=Medical docter")
+    assert (refused.exit_code, "docter" in refused.output) == (2, False)
+
+
+def test_an_actor_whom_nobody_knows_has_nothing_to_correct(course: Course) -> None:
+    course.tell("stranger")
+    course.judge()
+    done = call("fix", "1", "--set", "npi=1234567893")
+    assert (done.exit_code, "learners link ACTOR LEARNER" in done.stderr) == (1, True)

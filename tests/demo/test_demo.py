@@ -30,10 +30,10 @@ def test_the_sheet_of_persons_and_the_passwords_are_their_owners_alone(tmp_path:
     assert {stat.S_IMODE((tmp_path / "rehearsal" / name).stat().st_mode) for name in names} == {0o600}
 
 
-@pytest.mark.parametrize("channel", ["xml-service", "json-service"])
-def test_without_a_terminal_it_ends_by_itself_and_shows_every_fate(tmp_path: Path, channel: str) -> None:
+def test_without_a_terminal_it_ends_by_itself_and_shows_every_fate(tmp_path: Path) -> None:
+    """On the JSON service; `make demo`, which CI runs in a fresh clone, is the same on the XML service."""
     folder = tmp_path / "rehearsal"
-    done = rehearsal.call("demo", "--folder", str(folder), "--channel", channel)
+    done = rehearsal.call("demo", "--folder", str(folder), "--channel", "json-service")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     for number, fate in enumerate(FATES, 1):
@@ -43,9 +43,7 @@ def test_without_a_terminal_it_ends_by_itself_and_shows_every_fate(tmp_path: Pat
     assert "complains" not in done.stdout
     for stage in ("collection", "mapping", "learners", "validation", "submission", "reconciliation"):
         assert re.search(rf"^   {stage} +\w.* \d+ \w", done.stdout, re.MULTILINE), stage
-    assert ("REMS" in rehearsal.call("records", "--state", "held", config=folder / "config.yaml").stdout) == (
-        channel == "json-service"
-    )
+    assert "REMS" in rehearsal.call("records", "--state", "held", config=folder / "config.yaml").stdout
 
 
 def test_on_a_terminal_the_daemon_stays_until_ctrl_c(tmp_path: Path) -> None:

@@ -32,6 +32,14 @@ class MailServer:
     raw: list[bytes] = field(default_factory=list)
     reply: str = "250 OK"
     tried: int = 0
+    unknown: frozenset[str] = frozenset()
+    """Mailboxes that it refuses."""
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if address in self.unknown:
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         self.tried += 1
@@ -58,8 +66,10 @@ def mail_server() -> Iterator[MailServer]:
     server = MailServer(free_port())
     controller = Controller(server, hostname="127.0.0.1", port=server.port)
     controller.start()
-    yield server
-    controller.stop()
+    try:
+        yield server
+    finally:
+        controller.stop()
 
 
 @dataclass
@@ -94,10 +104,12 @@ def hook() -> Iterator[Hook]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     mine.url = f"http://127.0.0.1:{server.server_port}/cme"
-    yield mine
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield mine
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def told_to(place: Delivery, **notices: Any) -> None:

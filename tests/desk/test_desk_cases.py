@@ -34,9 +34,12 @@ def sent_and_refused(place: Delivery) -> int:
 
 def hold(place: Delivery, code: str, who: str, person: str = "bachebe", **more: Any) -> int:
     (pk,) = place.ready(person, **more)
-    problem = {"code": code, "field": "consent", "message": "it is missing", "who": who}
-    place.change(pk, state=State.HELD, reason=code, problems=[problem])
+    place.change(pk, state=State.HELD, reason=code, problems=[_problem(code, who)])
     return pk
+
+
+def _problem(code: str, who: str) -> dict[str, str]:
+    return {"code": code, "field": "consent", "message": "it is missing", "who": who}
 
 
 def call(*arguments: str) -> Result:
@@ -124,8 +127,32 @@ def test_what_waits_for_nobody_has_its_story_alone(place: Delivery) -> None:
 def test_a_number_that_may_be_too_new_is_nobodys_case_yet(place: Delivery) -> None:
     pk = hold(place, matches.MAY_BE_NEW, "nobody")
     assert listed() == []
-    place.change(pk, reason=matches.MATCH_NO)
+    place.change(pk, reason=matches.MATCH_NO, problems=[_problem(matches.MATCH_NO, "coordinator")])
     assert [row["credit"] for row in listed()] == [pk]
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "who", "is_case"),
+    [
+        ("held", "credit.same_person", "coordinator", True),
+        ("held", "credit.amount", "administrator", True),
+        ("held", "activity.not_released", "coordinator", False),
+        ("held", "credit.send_after", "nobody", False),
+        ("held", "credit.room_first", "nobody", False),
+        ("held", "", "coordinator", False),
+        ("refused", "pars.activity_closed", "coordinator", True),
+        ("rejected", "pars.board_said_no", "coordinator", True),
+    ],
+)
+def test_whatever_a_person_can_mend_is_a_case(
+    place: Delivery, state: str, code: str, who: str, *, is_case: bool
+) -> None:
+    (pk,) = place.ready("bachebe")
+    place.change(pk, state=state, reason=code, problems=[_problem(code, who)] if code else [])
+    assert [row["credit"] for row in listed()] == ([pk] if is_case else [])
+    assert ("waits for a person" in call("show", str(pk)).stdout) is is_case
+    place.unwant(pk)
+    assert listed() == [], "what nobody wants any more waits for nobody"
 
 
 def test_a_boards_credit_has_the_activitys_claim_date(place: Delivery) -> None:

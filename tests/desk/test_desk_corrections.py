@@ -28,6 +28,11 @@ NPI = "1234567893"
         ("ABIM", "012345", "ids.ABIM", "012345"),
         ("american board of pediatrics", "77", "ids.ABP", "77"),
         ("profession", "MD", "profession", "MD"),
+        ("profession", " M.D.", "profession", "MD"),
+        ("profession", "Ph. D.", "profession", "PhD"),
+        ("profession", "Physician Assistant", "profession", "Physician Assistant"),
+        ("profession", "Medical doctor", "profession", None),  # nobody's degree: it would close his credits
+        ("profession", "MD, PhD", "profession", None),
         ("consent", "Y", "consent", "yes"),
         ("consent", "No", "consent", "no"),
     ],
@@ -73,6 +78,14 @@ def test_what_cannot_be_kept_is_refused_by_its_name_and_without_its_value(name: 
     assert isinstance(found, Problem)
     assert (found.code, found.field) == ("learner.correction", name)
     assert not text.strip() or name in ("state", "licence") or text not in found.message + found.hint
+
+
+def test_what_a_config_lists_is_a_profession_and_what_looks_mistyped_is_said() -> None:
+    assert corrections.correct("profession", "medical doctor", ["Medical Doctor"]) == ("profession", "medical doctor")
+    (doubt,) = corrections.doubts({"ids.NPI": "1234567890", "ids.CA": "A1", "family_name": "Quixley"})
+    assert (doubt.code, doubt.holds, "1234567890" in doubt.message + doubt.hint) == (
+        "learner.npi_check_digit", False, False,
+    )  # fmt: skip
 
 
 def test_numbers_stand_beside_their_domains() -> None:

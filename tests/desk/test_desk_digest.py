@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,12 +14,12 @@ from sqlmodel import col, select
 from structlog.testing import capture_logs
 
 from connector.config import Secret, Webhook
-from connector.desk import carriers, notices
+from connector.desk import carriers, notices, stage, suggestions
 from connector.desk.cases import Case
 from connector.desk.deadlines import Deadline, Kind
 from connector.desk.digest import Open, digest, document, subject, text, told
 from connector.errors import ConfigError
-from connector.inquiry import check
+from connector.inquiry import check, unmatched
 from connector.records import Problem
 from connector.store.tables import LearnerRow, Notice
 from tests.delivery.workplace import Delivery
@@ -132,7 +133,7 @@ def test_an_unchanged_case_is_not_told_again_and_a_solved_one_once(delivery: Del
     told_to(delivery, to=(mail.address(delivery.folder, "office@example.edu"),))
     pk = case(delivery)
     run(delivery)
-    for _ in range(6):
+    for _ in range(3):
         delivery.pass_by(days=1)
         run(delivery)
     assert len(mail.mails) == 1
@@ -157,9 +158,9 @@ def test_an_outage_is_said_once_tried_again_and_stops_nothing_else(
     mail.reply = "451 later"
     case(delivery)
     with capture_logs() as log:
-        for _ in range(40):
+        for _ in range(13):
             run(delivery)
-            delivery.pass_by(minutes=1)
+            delivery.pass_by(minutes=3)
         tries = mail.tried
         delivery.pass_by(days=1)
         case(delivery, "learner.no_name", person="jbrown")
@@ -175,6 +176,93 @@ def test_an_outage_is_said_once_tried_again_and_stops_nothing_else(
     assert log[0]["code"] == "notice.not_sent"
     assert len(web.got) == 2
     assert [str(message["subject"]) for _, message in mail.mails] == ["PARS desk: 2 open, 2 new, 0 solved"]
+
+
+def test_what_an_address_was_told_goes_with_it_to_another_place(delivery: Delivery, mail: MailServer) -> None:
+    first, second = (mail.address(delivery.folder, f"{name}@example.edu") for name in ("first", "second"))
+    told_to(delivery, to=(first,))
+    case(delivery)
+    run(delivery)
+    told_to(delivery, to=(second, first))
+    assert first.file
+    kept = first.file.read_text()
+    with capture_logs() as log:
+        first.file.unlink()
+        run(delivery)
+        first.file.write_text(kept)
+        delivery.pass_by(days=1)
+        run(delivery)
+        case(delivery, "learner.no_name", person="jbrown")
+        delivery.pass_by(days=1)
+        run(delivery)
+    assert [(to, message["subject"][11:24]) for [to], message in mail.mails] == [
+        ("first@example.edu", "1 open, 1 new"),
+        ("second@example.edu", "1 open, 1 new"),
+        ("second@example.edu", "2 open, 1 new"),
+        ("first@example.edu", "2 open, 1 new"),
+    ]
+    assert [(one["event"], one["where"]) for one in log] == [
+        ("notice.stopped", "digest:to.2"),
+        ("notice.recovered", "digest:to.2"),
+    ]
+    with delivery.store.reading() as session:
+        kinds = " ".join(session.exec(select(Notice.kind)))
+    assert "example" not in kinds
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [
+        ("from=desk@example.edu&to=one@example.edu,two@example.edu", "several recipients"),
+        ("from=desk@example.edu&to=one@example.edu&cc=two@example.edu", "several recipients"),
+        ("from=desk@example.edu&to=s.o%27neill@example.edu", "another mailbox"),
+        ("from=s.o%27neill@example.edu", "another mailbox"),
+        ("from=desk@example.edu&to=Office <one@example.edu>", ""),
+    ],
+)
+def test_an_address_has_one_recipient_who_is_the_one_it_names(tmp_path: Path, query: str, fault: str) -> None:
+    path = tmp_path / "mail.address"
+    path.write_text(f"mailto://desk@127.0.0.1:9/?smtp=127.0.0.1&mode=insecure&{query}")
+    if not fault:
+        assert "E-Mail" in carriers.prove(Secret(file=path))
+        return
+    for tries in (carriers.prove, lambda address: carriers.send(address, "subject", "text")):
+        with pytest.raises(ConfigError, match=fault):
+            tries(Secret(file=path))
+
+
+def test_a_provider_that_left_the_configuration_still_has_his_cases(delivery: Delivery, web: Hook) -> None:
+    told_to(delivery, webhook=Webhook(url=web.url))
+    pk = case(delivery)
+    delivery.set(providers=[delivery.config.providers[0].model_copy(update={"id": "other"})])
+    run(delivery)
+    assert web.got[0][1]["open"] == 1
+    now = datetime.now(UTC)
+    assert len(unmatched.listed(delivery.store, delivery.config, unmatched.Filter(), now)) == 1
+    words = unmatched.told(delivery.store, delivery.config, pk, now, values=True)
+    assert any("next deadline" in line.text for line in words)
+
+
+def test_each_part_of_the_desk_is_tried_whatever_came_of_the_others(
+    delivery: Delivery, web: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_to(delivery, webhook=Webhook(url=web.url))
+    gone = delivery.config.desk.model_copy(update={"folder": delivery.folder / "share" / "desk"})
+    delivery.set(desk=gone)
+    case(delivery)
+    with pytest.raises(ConfigError, match="folder cannot be used"):
+        stage.run(delivery.store, delivery.config)
+    assert len(web.got) == 1, "the share is gone, and the office hears of its cases all the same"
+    case(delivery, "learner.no_name", person="jbrown")
+    delivery.pass_by(days=1)
+
+    def fails(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(suggestions, "make", fails)
+    with pytest.raises(ZeroDivisionError):
+        stage.run(delivery.store, delivery.config)
+    assert len(web.got) == 2
 
 
 def test_a_webhook_that_says_no_is_asked_again(delivery: Delivery, web: Hook) -> None:

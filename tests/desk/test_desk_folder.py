@@ -87,6 +87,34 @@ def test_refused_rows_come_back_with_their_reason_and_can_be_laid_there_again(de
     assert asked(delivery)[-1] == {"learner": one, "fields": {"given_name": "Zanna", "birth_day": "09-10"}}
 
 
+def test_two_sheets_of_one_name_keep_the_refused_rows_of_both(delivery: Delivery, laid: Path) -> None:
+    one, two = unmatched(delivery), unmatched(delivery, "elind")
+    first = Sheet(delivery).put(one, npi="12").save_csv(name="cases.csv").rename(laid / "cases.csv")
+    second = Sheet(delivery).put(two, npi="13").save("cases.xlsx", laid)
+    still(first, second)
+    assert turn(delivery)["refused_rows"] == 2
+    left = [laid / "done" / name for name in names(laid / "done") if ".refused" in name]
+    rows = [load_workbook(path)[sheet.LEARNERS_PAGE]["B3"].value for path in left]
+    assert sorted(rows) == [str(one), str(two)]
+
+
+def test_no_year_of_birth_comes_back_and_no_file_name_is_kept(
+    delivery: Delivery, laid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [unmatched(delivery, person) for person in ("aoneill", "elind", "aoneill", "elind")]
+    found = Sheet(delivery).put(numbers[0], given_name="Zanna")
+    for number, day in zip(numbers[1:], ("1904-12-30", "30.12.1904", "02/30"), strict=True):
+        found.put(number, npi="12", birth_day=day)
+    still(found.save("zqgiven zqfamily.xlsx", laid))
+    monkeypatch.setattr(folder.pwd, "getpwuid", {}.__getitem__)
+    assert turn(delivery) == {"sheets": 1, "corrected": 1, "refused_rows": 3}
+    page = load_workbook(laid / "done" / "zqgiven zqfamily.refused.xlsx")[sheet.LEARNERS_PAGE]
+    place = [cell.value for cell in page[2]].index("birth_day")
+    assert [row[place] for row in page.iter_rows(min_row=3, values_only=True)] == ["12-30", None, "02/30"]
+    with delivery.store.reading() as session:
+        assert session.get_one(Wish, 1).by == f"folder:uid-{os.getuid()}"
+
+
 def test_what_cannot_be_read_is_laid_aside_with_a_note(delivery: Delivery, laid: Path) -> None:
     (laid / "broken.xlsx").write_bytes(b"PK\x03\x04 half of it")
     (laid / "other.csv").write_text("name,shoe size\nZanna,44\n", encoding="utf-8")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from sqlmodel import select
 from structlog.testing import capture_logs
 
-from connector.desk import notices
+from connector.config import Secret
+from connector.desk import carriers, notices
 from connector.desk.carriers import is_mailbox, prove, send_to
 from connector.desk.messages import mailbox
 from connector.errors import ConfigError
@@ -91,20 +96,29 @@ def test_a_fresh_case_gets_a_day_to_mend_itself(delivery: Delivery, mail: MailSe
     assert len(mail.mails) == 1
 
 
-@pytest.mark.parametrize("what", ["pars.no_match", "learner.no_name", "learner.name_differs", "state.unmatched"])
-def test_never_for_what_he_cannot_mend_or_where_he_may_be_another(
-    delivery: Delivery, mail: MailServer, what: str
-) -> None:
+def test_never_for_what_he_cannot_mend_or_where_he_may_be_another(delivery: Delivery, mail: MailServer) -> None:
     pk = his(delivery)
-    credit = delivery.credit(pk)
-    if what == "state.unmatched":
-        delivery.change(pk, state="unmatched", reason="pars.no_match")
-    else:
+    mine = delivery.credit(pk).problems
+    for what in ("pars.no_match", "learner.no_name", "learner.name_differs"):
         other = {"code": what, "message": "something else", "who": "coordinator"}
-        only = [other] if what == "pars.no_match" else [*credit.problems, other]
-        delivery.change(pk, problems=only)
+        delivery.change(pk, problems=[other] if what == "pars.no_match" else [*mine, other])
+        run(delivery)
+    delivery.change(pk, state="unmatched", reason="pars.no_match")
     run(delivery)
     assert mail.mails == []
+
+
+def test_never_while_one_of_his_cases_asks_who_he_is(delivery: Delivery, mail: MailServer) -> None:
+    pk = his(delivery)
+    other = case(delivery, learner=learner_of(delivery, pk), activity=HYPERTENSION)
+    for code in ("learner.name_differs", "learner.other_person"):
+        problem = {"code": code, "message": "who is it", "who": "coordinator"}
+        delivery.change(other, reason=code, problems=[problem])
+        run(delivery)
+    assert mail.mails == []
+    delivery.change(other, state="ready", reason="", problems=[])
+    run(delivery)
+    assert len(mail.mails) == 1
 
 
 def test_he_who_said_no_is_not_asked_again(delivery: Delivery, mail: MailServer) -> None:
@@ -150,14 +164,57 @@ def test_no_address_that_is_or_was_anothers(delivery: Delivery, mail: MailServer
         "learner@localhost",
         "learner@exam ple.org",
         "ler\u00e4ner@example.org",
+        "s.o'neill@example.org",
+        "'learner@example.org",
+        "learner.@example.org",
+        ".learner@example.org",
+        "lear..ner@example.org",
+        "learner+@example.org",
+        "+learner@example.org",
+        "a+b+learner@example.org",
+        "learner@-example.org",
+        "learner@example-.org",
         "",
     ],
 )
-def test_nothing_but_a_plain_address_is_written_to(delivery: Delivery, mail: MailServer, address: str) -> None:
+def test_an_address_that_is_not_plain_is_none(address: str) -> None:
     assert not is_mailbox(address)
-    his(delivery, address=address or "-")
+
+
+@given(st.from_regex(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,8}@([a-z-]{1,3}\.){1,2}org", fullmatch=True))
+@settings(max_examples=60)
+def test_an_address_that_is_plain_is_the_only_one_that_apprise_writes_to(address: str) -> None:
+    assume(is_mailbox(address))
+    with tempfile.NamedTemporaryFile("w", suffix=".address") as file:
+        file.write("mailto://127.0.0.1:9/?from=desk@example.edu&smtp=127.0.0.1&mode=insecure")
+        file.flush()
+        assert carriers._addressed(carriers._to_learner(Secret(file=Path(file.name)), address)) == [address]
+
+
+def test_nothing_but_a_plain_address_is_written_to(delivery: Delivery, mail: MailServer) -> None:
+    his(delivery, address="s.o'neill@example.org")
+    his(delivery, person="jbrown", address="learner.@example.org")
+    his(delivery, person="elind", address="good@example.org")
     run(delivery)
-    assert mail.mails == []
+    assert [to for to, _ in mail.mails] == [["good@example.org"]]
+    with pytest.raises(ConfigError, match=r"notice\.recipient"):
+        send_to(mail.address(delivery.folder), "s.o'neill@example.org", "A subject", "Words")
+    assert len(mail.mails) == 1
+
+
+def test_a_mailbox_that_the_server_refuses_stops_nobody_else(delivery: Delivery, mail: MailServer) -> None:
+    mail.unknown = frozenset({"gone@example.org", "dead@example.org"})
+    for person, address in (("aoneill", "gone"), ("jbrown", "dead"), ("elind", "good")):
+        his(delivery, person=person, address=f"{address}@example.org")
+    with capture_logs() as log:
+        for _ in range(3):
+            run(delivery)
+    assert [to for to, _ in mail.mails] == [["good@example.org"]]
+    said = [one["event"] for one in log]
+    assert said == ["notice.stopped", "notice.recovered", "notice.not_reached", "notice.not_reached"], "and once each"
+    mail.unknown = frozenset()
+    run(delivery)
+    assert len(mail.mails) == 3
 
 
 def test_an_address_with_signs_arrives_as_it_is(delivery: Delivery, mail: MailServer) -> None:
@@ -174,7 +231,7 @@ def test_what_he_mended_meanwhile_is_left_out_after_an_outage(delivery: Delivery
     second = his(delivery, person="jbrown", address="second@example.org")
     with capture_logs() as log:
         run(delivery)
-        assert mail.tried == 1, "the first failure ends the turn for all"
+        assert mail.tried == 2, "two failures end the turn for all"
         delivery.change(first, state="ready", problems=[])
         run(delivery)
         mail.reply = "250 OK"

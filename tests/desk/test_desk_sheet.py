@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from openpyxl import load_workbook
-from sqlmodel import select
+from sqlmodel import delete, select
 
-from connector.desk import sheet, suggestions
+from connector.desk import returned, sheet, suggestions
+from connector.errors import ConfigError
 from connector.store import fixes
 from connector.store.states import State
-from connector.store.tables import Award, Credit, LearnerRow, Suggestion
-from tests.delivery.workplace import STEWARDSHIP, Delivery
+from connector.store.tables import Award, ConsentRow, Credit, LearnerRow, Suggestion
+from tests.delivery.workplace import HYPERTENSION, STEWARDSHIP, Delivery
 from tests.desk.sheets import (
     HEADER,
     Sheet,
@@ -21,7 +22,6 @@ from tests.desk.sheets import (
     carry_out,
     consented,
     held,
-    learner_of,
     refused,
     take,
     today,
@@ -29,6 +29,16 @@ from tests.desk.sheets import (
 )
 
 NPI = "1234567893"
+
+
+def named(delivery: Delivery, credit: int, name: str) -> int:
+    """The statement of this credit names somebody else; the learner's number."""
+    held(delivery, credit, sheet.OTHER_NAME)
+    with delivery.store.writing() as session:
+        award = session.get_one(Award, session.get_one(Credit, credit).award_id)
+        award.actor_name = name
+        session.add(award)
+        return award.learner_id
 
 
 def test_a_row_says_what_failed_and_holds_todays_values_as_text(delivery: Delivery) -> None:
@@ -43,7 +53,7 @@ def test_a_row_says_what_failed_and_holds_todays_values_as_text(delivery: Delive
     assert row["deadline"] == "2026-04-09"
     assert (row["npi"], row["state"], row["licence"]) == ("1851000031", "ME; NY", "0012; 77")
     assert (row["board"], row["board_id"], row["profession"]) == ("ABIM", "012345", "MD")
-    assert (row["consent"], row["same_person"], row["why"]) == (None, None, None)
+    assert (row["consent"], row["same_person"], row["why"]) == ("yes", None, None)
 
 
 def test_nothing_that_stands_in_it_is_a_formula_a_link_or_a_lost_letter_but_by_its_sign(delivery: Delivery) -> None:
@@ -72,6 +82,8 @@ def test_what_no_cell_mends_stands_on_the_second_sheet(delivery: Delivery) -> No
     held(delivery, two, "credit.one_per_date")
     found = Sheet(delivery)
     assert found.rows() == []
+    actors = [(row["actor"], row["name_in_statement"] or "") for row in found.rows(sheet.OTHERS_PAGE)]
+    assert actors == [("a mailbox at example.org", "")] * 2
     assert [(row["credit"], row["what_to_do"]) for row in found.rows(sheet.OTHERS_PAGE)] == [
         (one, "do something"), (two, "do something"),
     ]  # fmt: skip
@@ -103,6 +115,8 @@ def test_a_near_miss_is_shown_in_words_and_never_filled_in(delivery: Delivery) -
 
 def test_corrections_travel_back_and_hold(delivery: Delivery) -> None:
     number = unmatched(delivery, ids={"NPI": "1851000031", "ME": "0012"})
+    with delivery.store.writing() as session:
+        session.exec(delete(ConsentRow))  # nobody has asked her yet
     found = Sheet(delivery).put(
         number, birth_day="9/10", family_name="Quixley-Ngũgĩ", npi=NPI, state="ME; New York", licence="0012; 77",
         board="ABIM", board_id="012345", profession="DO", consent="yes", why="she said so",
@@ -250,12 +264,7 @@ def test_a_name_swapped_with_the_given_one_is_no_other_person(delivery: Delivery
 
 def test_a_name_in_a_statement_is_his_too(delivery: Delivery) -> None:
     (pk,) = delivery.ready("aoneill")
-    held(delivery, pk, sheet.OTHER_NAME)
-    number = learner_of(delivery, pk)
-    with delivery.store.writing() as session:
-        award = session.get_one(Award, session.get_one(Credit, pk).award_id)
-        award.actor_name = "Office Mailbox"
-        session.add(award)
+    number = named(delivery, pk, "Office Mailbox")
     found = Sheet(delivery)
     assert found.get(number, "name_in_statement") == "Office Mailbox"
     found.put(number, same_person="Yes")
@@ -264,6 +273,60 @@ def test_a_name_in_a_statement_is_his_too(delivery: Delivery) -> None:
     with delivery.store.reading() as session:
         assert fixes.actor_names(session, number) == {"Office Mailbox"}
     assert take(delivery, found.save()).wishes == []
+
+
+def test_a_yes_means_the_name_in_its_own_row_and_none_that_came_since(delivery: Delivery) -> None:
+    (pk,) = delivery.ready("aoneill")
+    number = named(delivery, pk, "Office Mailbox")
+    found = Sheet(delivery).put(number, same_person="yes")
+    (late,) = delivery.ready("aoneill", learner=number, activity=HYPERTENSION)
+    assert named(delivery, late, "Boris Stranger") == number
+    assert [one.asks for one in take(delivery, found.save()).corrections] == [({"actor_name": "Office Mailbox"},)]
+    carry_out(delivery)
+    for cell in ("Boris Quixley", None):
+        judged = take(delivery, found.put(number, name_in_statement=cell).save())
+        place = f"{found.page.cell(1, found.place('same_person')).column_letter}{found.line(number)}"
+        assert refused(judged) == [(place, "learner.row")], "nobody saw the name that is in question by now"
+    assert asked(delivery) == []
+
+
+def test_what_is_asked_for_otherwise_already_is_refused_by_its_cell(delivery: Delivery) -> None:
+    number = unmatched(delivery)
+    take(delivery, Sheet(delivery).put(number, given_name="Zanna", licence="77", state="NY").save())
+    found = Sheet(delivery).put(number, given_name="Zoë", licence="78", state="NY", birth_day="09-10")
+    judged = take(delivery, found.save())
+    assert [finding.message for finding in judged.findings] == [
+        "another value is asked for already, and the daemon has not carried it out yet"
+    ] * 2
+    assert {one.rstrip("3") for one, _ in refused(judged)} == {
+        found.page.cell(1, found.place(name)).column_letter for name in ("given_name", "licence")
+    }
+    judged = take(delivery, found.put(number, given_name="Zanna", licence="77").save())
+    assert [one.asks for one in judged.corrections] == [({"birth_day": "09-10"},)], "what is new alone"
+
+
+def test_a_number_that_is_another_learners_today_is_refused_by_its_cell(delivery: Delivery) -> None:
+    one = unmatched(delivery, ids={"NPI": NPI, "NY": "0077"})
+    two = unmatched(delivery, "elind", ids={"NPI": "1245319599"})
+    found = Sheet(delivery).put(one, npi="1245319599").put(two, npi=NPI, state="NY", licence="77")
+    judged = take(delivery, found.save())
+    npi, licence = (found.page.cell(1, found.place(name)).column_letter for name in ("npi", "licence"))
+    assert {place for place, _ in refused(judged)} == {f"{npi}3", f"{npi}4", f"{licence}4"}
+    assert f"learner {two}'s" in judged.findings[0].message
+    assert asked(delivery) == []
+
+
+def test_a_sheet_of_nothing_but_faults_is_refused_as_a_whole(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(returned, "MOST_REFUSED", 1)
+    good = unmatched(delivery, "elind")
+    found = Sheet(delivery).put(good, given_name="Erika")
+    for _ in range(2):
+        found.page.append(["x"])
+    with pytest.raises(ConfigError, match="more than 1 rows"):
+        take(delivery, found.save())
+    assert asked(delivery) == []
 
 
 def test_a_corrected_sheet_reaches_pars(delivery: Delivery) -> None:

@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlmodel import Session, select
+from sqlmodel import Session, delete, select
+from structlog.testing import capture_logs
 
 from connector.cli import main
-from connector.desk import cases, stage, suggestions
+from connector.desk import cases, stage, suggestions, tries
+from connector.records import Counts
+from connector.sandbox.pars.learners import KnownLearner
 from connector.store import fixes, matches
 from connector.store.signs import sign
 from connector.store.states import State
-from connector.store.tables import Award, Credit, LearnerMatch, LearnerRow, Provider, Run, Suggestion, Wish
+from connector.store.tables import Award, ConsentRow, Credit, LearnerMatch, LearnerRow, Provider, Run, Suggestion, Wish
 from tests.delivery.workplace import Delivery
 
 
@@ -172,8 +175,98 @@ def test_a_question_that_pars_stumbles_over_stops_no_channel(delivery: Delivery)
     assert mark(delivery, pk) == "possible", "never sure without a yes"
 
 
+def test_a_login_that_may_not_ask_stops_no_channel(delivery: Delivery) -> None:
+    """Credits leave without this question: it is asked again in an hour, and said once."""
+    pk = refused(delivery)
+    delivery.prevalidate("hold")
+    delivery.sandbox.switch("forbidden", times=None, operation="match")
+    with capture_logs() as logs:
+        for _ in range(13):
+            turn(delivery)
+            delivery.pass_by(minutes=10)
+        assert asked(delivery) == 3, "in two hours, the first time included"
+        assert (delivery.channel().circuit, offered(delivery, pk)[0][2]) == ("closed", "")
+        delivery.sandbox.switches.clear()
+        delivery.pass_by(hours=1)
+        turn(delivery)
+    assert mark(delivery, pk) == "sure"
+    assert [one["event"] for one in logs] == ["suggestions.stopped", "suggestions.recovered"]
+
+
+@pytest.mark.parametrize("why", ["off", "send", "withdrawn", "unsaid"])
+def test_nothing_is_asked_where_nothing_may_be_asked(delivery: Delivery, why: str) -> None:
+    pk = refused(delivery)
+    if why == "off":
+        delivery.prevalidate("off")
+    elif why == "send":
+        delivery.set(providers=[delivery.config.providers[0].model_copy(update={"send": "off"})])
+    else:
+        suggestions.make(delivery.store)  # the permission is taken back after that
+        with delivery.store.writing() as session:
+            session.exec(delete(ConsentRow))
+            given = ConsentRow(learner_id=learner(session, pk).id, given=False, origin="a test")
+            session.add_all([given] if why == "withdrawn" else [])
+        tries.ask(delivery.store, delivery.config, delivery.config.providers[0], Counts())
+    turn(delivery)
+    assert asked(delivery) == 0
+    assert mark(delivery, pk) == ("possible" if why in ("off", "send") else "none")
+
+
+def test_a_yes_for_another_number_says_little_where_names_or_birth_day_suffice(delivery: Delivery) -> None:
+    """Whoever has the number there, and the same birth day, is meant as well."""
+    delivery.sandbox.pars.learners.append(KnownLearner("other", "Some", "Body", "12-04", {"ABP": "012345"}))
+    [pk] = delivery.ready("elind")
+    delivery.change(
+        pk,
+        state=State.UNMATCHED,
+        reason="pars.no_match",
+        board="ABP",
+        identifier_domain="ABP",
+        identifier_value="12345",
+    )
+    change_learner(delivery, pk, ids={"ABP": "12345"})
+    turn(delivery)
+    assert ("near.zeros", {"ids.ABP": "012345"}, "unclear") in offered(delivery, pk)
+    assert mark(delivery, pk) == "possible"
+
+
+def test_what_has_become_another_learner_of_ours_is_not_offered(delivery: Delivery) -> None:
+    pk = refused(delivery)
+    turn(delivery)
+    assert mark(delivery, pk) == "sure"
+    with delivery.store.writing() as session:
+        met = LearnerRow(given_name="Erik", family_name="Lindqvist", birth_day="04-12", ids={"NPI": "1588667638"})
+        session.add(met)
+        session.flush()
+        sign(session, met.id)
+    assert {"birth_day": "04-12"} not in [corrected for _, corrected, _ in offered(delivery, pk)]
+    assert mark(delivery, pk) == "possible"
+
+
+def test_the_likeliest_of_every_case_comes_first(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "QUESTIONS", 2)
+    first = refused(delivery, "aoneill", given_name="Zanna", family_name="Quixley-Bell", birth_day="03-04")
+    second = refused(delivery)
+    turn(delivery)
+    assert mark(delivery, second) == "sure"
+    assert [answer for _, _, answer in offered(delivery, first)][:1] == [""], "its own second waits for the next turn"
+
+
+def test_what_another_daemon_made_meanwhile_stays(delivery: Delivery) -> None:
+    refused(delivery)
+    turn(delivery)
+    with delivery.store.reading() as session:
+        read = suggestions._made(session)
+    with delivery.store.writing() as session:
+        new = session.exec(select(Suggestion)).first()
+        session.add(Suggestion(**new.model_dump(exclude={"id", "rank"}), rank=99))
+    suggestions._forget(delivery.store, read)
+    with delivery.store.reading() as session:
+        assert [row.rank for row in session.exec(select(Suggestion))] == [99]
+
+
 def test_so_many_questions_a_turn_and_no_more(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suggestions, "QUESTIONS", 2)
+    monkeypatch.setattr(tries, "QUESTIONS", 2)
     refused(delivery, "aoneill", given_name="Zanna", family_name="Quixley-Bell", birth_day="03-04")
     assert [turn(delivery)["asked"] for _ in range(2)] == [2, 2]
 
@@ -238,13 +331,11 @@ def test_an_npi_that_pars_refused_for_its_check_digit(delivery: Delivery) -> Non
     assert offered(delivery, pk) == [("near.npi_transposed", {"ids.NPI": npi}, "yes")]
 
 
-def test_a_refusal_of_something_else_is_no_case_of_the_learners(delivery: Delivery) -> None:
+def test_of_a_refusal_of_something_else_nothing_is_asked(delivery: Delivery) -> None:
     (pk,) = delivery.ready("elind")
     delivery.change(pk, state=State.REFUSED, reason="pars.activity_closed")
     turn(delivery)
     assert (offered(delivery, pk), asked(delivery)) == ([], 0)
-    with delivery.store.reading() as session:
-        assert cases.open_cases(session) == []
 
 
 def test_who_was_asked_about_beforehand(delivery: Delivery) -> None:

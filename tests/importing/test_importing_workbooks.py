@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime, time
@@ -12,7 +13,7 @@ import pytest
 from openpyxl import Workbook
 
 from connector.errors import ConfigError
-from connector.sheets import Sheet, read_sheet, rows, workbook
+from connector.sheets import Sheet, merged, read_sheet, rows, workbook
 from tests.importing.workbooks import write
 
 HEADER = ["Name", "Size"]
@@ -151,6 +152,29 @@ def test_entities_are_refused_in_every_spelling(path: Path, spelling: str) -> No
     bomb = '<!DOCTYPE x [<!ENTITY a "secret">]>'
     rewritten(path, lambda xml: (bomb + xml.decode()).encode(spelling))
     assert "XML entities" in str(refused(path))
+
+
+@pytest.mark.parametrize(("times", "words"), [(2, "are one"), (workbook.MOST_SHEETS + 1, "more than 60 sheets")])
+@pytest.mark.parametrize("spelling", ["utf-8", "utf-16"])
+def test_one_part_listed_as_many_sheets_is_not_read_many_times(
+    path: Path, monkeypatch: pytest.MonkeyPatch, times: int, words: str, spelling: str
+) -> None:
+    def more(xml: bytes) -> bytes:
+        before, sheet, after = re.split("(<sheet .*?/>)", xml.decode())
+        return (before + sheet * times + after).encode(spelling)
+
+    rewritten(path, more, "xl/workbook.xml")
+    monkeypatch.setattr(workbook, "_filled", lambda *_: pytest.fail("no sheet of it is read"))
+    assert words in str(refused(path))
+
+
+def test_what_merged_cells_cost_does_not_depend_on_how_many_lie_over_one_another(path: Path) -> None:
+    groups = b"".join(b'<mergeCell ref="A2:XFD%d"/>' % (1048576 - number) for number in range(1000))
+    rewritten(path, lambda xml: xml.replace(b"</sheetData>", b"</sheetData><mergeCells>" + groups + b"</mergeCells>"))
+    found = merged.read(path, [zipfile.ZipFile(path).read("xl/worksheets/sheet1.xml")], workbook.MOST_COLUMNS)
+    assert (found.of(1), len(found.of(2)), found.of(1048577)) == ({}, workbook.MOST_COLUMNS, {})
+    assert found.of(2) is found.of(1_000_000), "one answer for all rows that have the same columns merged"
+    assert [one.where.rpartition(":")[2] for one in refused(path).findings] == ["A2", "B2"]
 
 
 @pytest.mark.parametrize(

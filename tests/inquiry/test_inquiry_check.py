@@ -11,7 +11,7 @@ from connector.config import Config, InletConfig, ProviderConfig, SourceConfig
 from connector.inquiry.check import CHECKS, Checked
 from connector.sandbox.server import Sandbox
 from connector.store.tables import Source, StatementRow
-from tests.learners.middle import Middle
+from tests.learners.middle import ANNA, Middle
 
 PASSWORD_IN = "REHEARSAL_PASSWORD"
 
@@ -101,3 +101,11 @@ def test_both_servers_are_asked_and_a_wrong_password_is_said(place: Middle, monk
         monkeypatch.setenv(PASSWORD_IN, sandbox.credentials.password)
         assert [one.good for one in asked(place, "pars")] == [True]
         assert [one.good for one in asked(place, "lrs")] == [False]
+
+
+def test_nobody_who_is_told_anything_is_said_and_cells_that_will_be_held_are_named(place: Middle) -> None:
+    assert [(one.good, "nobody is told" in one.message) for one in asked(place, "notices")] == [(True, True)]
+    place.sheet(ANNA | {"npi": "44806"})
+    readable, cell = asked(place, "learners")
+    assert (readable.good, cell.good, cell.code) == (True, False, "config.sheet_cell")
+    assert "44806" not in cell.message + cell.hint

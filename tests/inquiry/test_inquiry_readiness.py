@@ -23,7 +23,7 @@ from connector.sandbox.pars.learners import KnownLearner
 from connector.sandbox.server import Sandbox
 from connector.sandbox.world.people import npi
 from connector.store import fixes
-from connector.store.tables import Credit, LearnerKey, LearnerMatch, LearnerRow
+from connector.store.tables import ConsentRow, Credit, LearnerKey, LearnerMatch, LearnerRow
 from tests.delivery.workplace import STEWARDSHIP, Delivery
 from tests.learners.middle import ANNA, BORIS, MOC, RULE, SITE, Middle, statement, write_sheet
 from tests.moodle.place import ANNA_ID, BORIS_ID, COURSE, placed, rule
@@ -84,6 +84,18 @@ def test_reasons_are_grouped_what_stops_first(place: Middle) -> None:
     assert [strict.verdict(holds, asked=False), strict.verdict(lambda _: True, asked=False)] == ["ready", "not_ready"]
     strict.questions[0].answer = "yes"
     assert codes(strict) == [], "PARS has settled our doubt"
+
+
+def test_a_permission_that_the_desk_recorded_holds_as_in_the_pipeline(place: Middle) -> None:
+    """Until the sources themselves say something else than they did."""
+    place.sheet(ANNA | {"consent": "no"}).post(statement(1)).run()
+    assert "learner.no_consent" in codes(looked(place, [entrant(ANNA_KEY)])[0])
+    with place.at(), place.session() as session:
+        session.add(ConsentRow(learner_id=1, given=True, origin="desk:rosa", seen_at=place.clock))
+        session.commit()
+    assert codes(looked(place, [entrant(ANNA_KEY)])[0]) == []
+    place.sheet(ANNA | {"consent": "no", "consent_at": "2026-03-12"})
+    assert codes(looked(place, [entrant(ANNA_KEY)])[0]) == ["learner.no_consent"]
 
 
 def test_whose_profession_earns_nothing_needs_nobody(place: Middle) -> None:

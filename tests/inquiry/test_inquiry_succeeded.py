@@ -91,8 +91,13 @@ def test_what_was_decided_at_the_desk_is_told_in_its_words(place: Middle) -> Non
         args = {"credit": 1, "why": "agreed with the board"}
         wishes.wish(session, decisions.CLOSE, args, by="rosa", now=place.clock)
         wishes.wish(session, decisions.CLOSE, args | {"credit": 2}, by="nobody", now=place.clock)
+        for learner, by in ((1, "folder:rosa"), (2, "nobody")):
+            args = {"learner": learner, "fields": {"given_name": "Zanna"}, "why": "she said so"}
+            wishes.wish(session, wishes.FIX, args, by=by, now=place.clock)
     said = 'it is to be left as it is, says rosa: "agreed with the board"'
     assert told(place, "1").count(said) == 1
+    assert told(place, "1").count('a sheet asks to correct learner 1, says folder:rosa: "she said so"') == 1
+    assert "Zanna" not in told(place, "1")
     assert "nobody" not in told(place, "1")
     place.run()
     assert f"{said} (desk.done)" in told(place, "1")

@@ -50,6 +50,13 @@ def found(source: str, *keys: str, **cells: str) -> Found:
             ("family_name", "given_name"),
         ),
         ({"family_name": "Quixley"}, {"family_name": "Ray", "given_name": "Boris"}, ()),
+        (
+            {"family_name": "Quixley", "given_name": "Zanna"},
+            {"family_name": "quixley", "given_name": "Boris"},
+            ("given_name",),
+        ),
+        ({"family_name": "Quixley", "given_name": "Bob"}, {"family_name": "Quixley", "given_name": "Robert J."}, ()),
+        ({"family_name": "Quixley", "given_name": "Zanna Ida"}, {"family_name": "Quixley", "given_name": "Ida"}, ()),
     ],
 )
 def test_what_makes_two_answers_two_people(one: dict[str, str], other: dict[str, str], fields: tuple[str, ...]) -> None:

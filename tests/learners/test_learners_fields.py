@@ -8,9 +8,13 @@ from hypothesis import strategies as st
 
 from connector.config import LearnersConfig
 from connector.learners import rems
+from connector.learners.claiming import without_unlinked
+from connector.learners.directory import Answers
 from connector.learners.eligibility import gate
 from connector.learners.sources.fields import birth_day, consent, ids, learner
-from connector.records import BirthDay, Consent, Learner, RemsAnswers
+from connector.learners.sources.rows import cells, keys_of
+from connector.records import ActorKey, BirthDay, Consent, Found, Learner, LicenceNumber, PersonName, RemsAnswers
+from tests.learners.middle import ANNA, SITE, Middle
 
 
 @pytest.mark.parametrize(
@@ -32,6 +36,18 @@ def test_month_and_day_are_kept_without_the_year(text: str, kept: str) -> None:
 @pytest.mark.parametrize("text", ["10-Sep", "Sep-10", "9/10/80", "29.2.", "44806", "?", "13/05", "02-30"])
 def test_what_excel_made_of_a_birth_day_is_not_guessed(text: str) -> None:
     assert not birth_day(text).is_valid
+
+
+def test_control_characters_are_in_no_field_and_in_no_actor(place: Middle) -> None:
+    told = cells({**ANNA, "given_name": "Zan\x00na", "npi": "123456\x7f7893", "username": "an\x00na"}, SITE)
+    person = learner(told, "http:x")
+    assert (person.given_name, person.ids["NPI"]) == (PersonName("Zanna"), LicenceNumber("1234567893"))
+    assert keys_of(told) == keys_of(cells(ANNA | {"username": ""}, SITE))
+    assert keys_of({**told, "email": "an\x00na@example.org", "home_page": f"{SITE}\x01"}) == []
+    odd, plain = ActorKey(f"account:{SITE}|an\x00na"), ActorKey("mbox:anna@example.org")
+    answers = Answers([dict.fromkeys([odd, plain], Found(learner=person, keys=(odd, plain)))])
+    with place.store.reading() as session:
+        assert without_unlinked(session, answers, [odd, plain]).keys() == {plain}
 
 
 def test_a_birth_day_shows_itself_to_nobody() -> None:

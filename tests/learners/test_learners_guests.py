@@ -156,3 +156,32 @@ def correct(place: Middle, **fields: str) -> None:
     with place.at(), place.session() as session:
         wishes.wish(session, wishes.FIX, {"learner": 1, "fields": fields}, by="rosa", now=place.clock)
     place.run()
+
+
+FORM = {"verb": {"id": "http://activitystrea.ms/schema/1.0/submit"}, "object": {"id": "https://lms.example.org/form"}}
+RESET = {"verb": {"id": "https://lms.example.org/verbs/reset"}}
+BOUND = RULE.replace(
+    '    activity: "203512345"\n',
+    f'    also_requires: [{{within: 30d, when: [{{path: verb.id, is: "{FORM["verb"]["id"]}"}}]}}]\n'
+    f'    undone_by: [{{path: verb.id, is: "{RESET["verb"]["id"]}"}}]\n    activity: "203512345"\n',
+)
+
+
+def test_the_guests_form_and_the_guests_reset_are_not_the_owners(place: Middle) -> None:
+    place.rules(BOUND).post(by("Zanna Quixley", 1), by("Boris Smith", 2, **FORM)).run()
+    assert fates(place) == []
+    place.post(by("Quixley, Z.", 3, **FORM)).run()
+    assert fates(place) == [("ready", "")]
+    place.post(by("Boris Smith", 4, **RESET)).run()
+    with place.credits() as (owner,):
+        assert (owner.state, owner.wanted) == ("ready", "present")
+    place.post(statement(5, timestamp="2026-03-10T16:00:00Z", **RESET)).run()  # it names nobody
+    with place.credits() as (owner,):
+        assert owner.wanted == "absent"
+
+
+def test_a_form_under_a_name_that_is_his_too_counts_once_a_person_has_said_so(place: Middle) -> None:
+    place.rules(BOUND).post(by("Zanna Quixley", 1), by("Zanna Vantongeren", 2, **FORM)).run()
+    assert fates(place) == []
+    assert same_person(place, "Zanna Vantongeren") == decisions.DONE
+    assert fates(place) == [("ready", "")]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 from sqlmodel import select
 
 from connector.errors import ConfigError
-from connector.learners import claiming, decisions, linking
+from connector.learners import claiming, decisions, linking, parting
 from connector.store.tables import Event, LearnerKey
-from tests.learners.linking import codes, learner_of, link, origin, owners, row, seen, stumbles, unlink
+from tests.learners.linking import codes, fix, learner_of, link, origin, owners, row, seen, stumbles, unlink
 from tests.learners.middle import ANNA, BORIS, SITE, Middle, account, reopened, statement
 
 MAIL, OLD = "mbox:anna@example.org", "mbox:old@example.org"
@@ -95,6 +96,8 @@ def test_an_unlinked_actor_takes_what_his_statements_opened(place: Middle) -> No
     assert learner_of(place, MAIL) != learner_of(place, OLD)
     assert codes(place) == [("ready", []), ("held", ["learner.not_found"])]
     assert origin(place, OLD) == claiming.UNLINKED
+    with place.credits() as credits_:
+        assert ["unlinked" in one["message"] for one in credits_[-1].problems] == [True]
     assert unlink(place, OLD) == decisions.GONE
 
 
@@ -161,6 +164,37 @@ def test_a_sent_credit_stays_with_him_who_opened_it(place: Middle) -> None:
     assert sorted(state for state, _ in codes(place)) == ["confirmed", "held"]
 
 
+def sent_as_anna(place: Middle) -> Middle:
+    place.sheet(ANNA_ONLY).post(statement(1, actor=FORMER)).run()
+    place.post(statement(2)).run()
+    link(place, OLD, learner_of(place, MAIL))
+    place.send()
+    names = {"given_name": ANNA["given_name"], "family_name": ANNA["family_name"], "birth_day": ANNA["birth_day"]}
+    with place.credits() as (old, _):
+        old.sent_as, old.identifier_domain, old.identifier_value = names, "NPI", ANNA["npi"]
+    return place
+
+
+def attentions(place: Middle) -> list[tuple[str, str]]:
+    with place.credits() as rows:
+        return [(one.state, one.attention) for one in rows if one.state == "confirmed"]
+
+
+def test_what_pars_holds_of_an_actor_as_a_former_learner_calls_for_a_person(place: Middle) -> None:
+    anna = learner_of(sent_as_anna(place), MAIL)
+    assert attentions(place) == [("confirmed", "")]
+    unlink(place, OLD)
+    assert attentions(place) == [("confirmed", parting.FORMER)]
+    link(place, OLD, anna)
+    assert attentions(place) == [("confirmed", "")]
+
+
+def test_whose_name_went_with_the_other_actor_leaves_a_credit_that_is_not_his(place: Middle) -> None:
+    sent_as_anna(place).sheet(ANNA_ONLY, BORIS | {"email": "old@example.org"})
+    unlink(place, MAIL)
+    assert attentions(place) == [("confirmed", parting.FORMER)]
+
+
 def test_what_a_person_linked_and_the_sources_now_deny_is_a_case(place: Middle) -> None:
     place.sheet(ANNA_ONLY).post(statement(1), statement(2, actor=FORMER, object={"id": ANOTHER})).run()
     link(place, OLD, learner_of(place, MAIL))
@@ -182,3 +216,19 @@ def test_every_actor_says_who_linked_it(place: Middle) -> None:
     with place.session() as session:
         origins = {one.origin for one in session.exec(select(LearnerKey))}
     assert origins == {"sheet:learners.csv", "person"}
+
+
+@pytest.mark.parametrize("refuses", ["here", "there"])
+def test_whoever_becomes_one_is_named_only_where_both_permit_it(place: Middle, refuses: str) -> None:
+    home = {"email": "home@example.org", "account": "", "username": ""}
+    place.sheet(ANNA | {"account": "", "username": ""}, ANNA | home)
+    place.post(statement(1), statement(2, actor={"mbox": "mailto:home@example.org"})).run()
+    one, other = learner_of(place, MAIL), learner_of(place, "mbox:home@example.org")
+    assert fix(place, {"here": one, "there": other}[refuses], consent="no") == decisions.DONE
+    assert link(place, "mbox:home@example.org", one) == decisions.DONE
+    held = [("closed", "award.same"), ("held", "learner.no_consent")]
+    for _ in range(2):
+        place.run(later=timedelta(hours=2))
+        assert sorted(said[:2] for said in seen(place)) == held
+    place.sheet(*(person | {"consent_at": "2026-03-12"} for person in (ANNA, ANNA | home))).run()
+    assert sorted(state for state, *_ in seen(place)) == ["closed", "ready"]

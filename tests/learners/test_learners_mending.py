@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from connector.config import LearnersConfig
 from connector.learners import decisions
 from connector.store import fixes, wishes
 from connector.store.states import State
@@ -71,6 +72,28 @@ def test_a_fix_of_a_field_the_source_does_not_know_ends_when_it_learns_it(place:
     assert place.only().identifier_value == "A99999"
 
 
+def test_a_cell_that_is_blank_for_a_night_ends_no_fix(place: Middle) -> None:
+    place.sheet(ANNA | {"npi": "1234567890"}).post(statement(1)).run()
+    fix(place, ids_NPI=ANNA["npi"])
+    for cell in ("", "1234567890"):
+        place.sheet(ANNA | {"npi": cell}).run(later=HOUR)
+        assert (place.only().state, place.only().identifier_value) == ("ready", ANNA["npi"])
+
+
+def test_a_name_that_was_said_to_be_his_can_be_taken_back(place: Middle) -> None:
+    place.post(statement(1, actor={"mbox": "mailto:anna@example.org", "name": "Zanna Ray"})).run()
+    assert fix(place, actor_name="Zanna Ray") == decisions.DONE
+    assert place.only().state == "ready"
+    assert fix(place, not_actor_name="Zanna Smith") == decisions.GONE
+    assert fix(place, not_actor_name="zanna ray") == decisions.DONE
+    assert only(place) == ("held", "learner.name_differs")
+    assert fix(place, actor_name="Zanna Ray") == decisions.DONE
+    assert place.only().state == "ready"
+    assert fix(place, not_actor_name="") == decisions.DONE
+    assert fix(place, not_actor_name="") == decisions.GONE
+    assert place.only().state == "held"
+
+
 def test_the_same_fix_twice_is_one_and_a_second_ends_the_first(place: Middle) -> None:
     place.sheet(ANNA | {"birth_day": ""}).post(statement(1)).run()
     assert fix(place, birth_day="02-28") == decisions.DONE
@@ -102,6 +125,16 @@ def test_a_permission_recorded_here_holds_until_the_source_says_otherwise(place:
         assert (newest.given, newest.origin, newest.at) == (True, "desk:rosa", place.clock.date())
     place.sheet(ANNA | {"consent": "yes"}).run(later=HOUR)
     place.sheet(ANNA | {"consent": "no"}).run(later=HOUR)
+    assert only(place) == ("held", "learner.no_consent")
+
+
+def test_a_sheet_under_another_name_says_nothing_new_of_a_withdrawn_permission(place: Middle) -> None:
+    place.post(statement(1)).run()
+    fix(place, consent="no")
+    (place.folder / "learners.csv").rename(place.folder / "staff.csv")
+    sources = LearnersConfig.model_validate({"sources": [{"sheet": place.folder / "staff.csv"}]})
+    place.config = place.config.model_copy(update={"learners": sources})
+    place.run(later=HOUR)
     assert only(place) == ("held", "learner.no_consent")
 
 

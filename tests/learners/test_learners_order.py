@@ -67,7 +67,7 @@ def arrived(order: list[dict[str, Any]], breaks: set[int]) -> Seen:
     return seen
 
 
-@settings(derandomize=True, deadline=None, max_examples=5, database=None)
+@settings(derandomize=True, deadline=None, max_examples=3, database=None)
 @given(st.permutations(FACTS), VOIDABLE, st.sets(st.integers(0, 14), max_size=3), st.randoms(use_true_random=False))
 def test_any_order_of_arrival_gives_the_same_awards(
     order: list[dict[str, Any]], voided: set[int], breaks: set[int], chance: Any
@@ -100,7 +100,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=8, database=None)
+@settings(derandomize=True, deadline=None, max_examples=5, database=None)
 @given(EVENTS)
 def test_whatever_happens_nobody_has_two_credits_for_one_thing_that_he_earned_as_one_learner(
     events: list[tuple[str, Any]],

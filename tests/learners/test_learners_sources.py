@@ -18,7 +18,7 @@ from connector.learners.sources.fields import learner
 from connector.learners.sources.sheet import ALIASES, COLUMNS, SheetFile
 from connector.pars import identifiers
 from connector.records import ActorKey, Found, Identifier, Learner
-from connector.sheets.rows import Columns
+from connector.sheets.rows import Columns, letters
 from tests.importing.workbooks import write
 from tests.learners.middle import ANNA, BORIS, SITE, Middle, statement, write_sheet
 
@@ -308,9 +308,23 @@ def test_a_name_that_is_a_formula_is_none_and_the_other_rows_are_good(tmp_path: 
     path = workbook(tmp_path, [HEADER, row(given_name="=B9", licence="=G9"), other])
     assert anna(path).given_name is None
     assert fetched(path, "mbox:boris@example.org")
-    (unusable, *empty) = SheetFile(path).prove(MAIL)
-    assert (unusable.code, unusable.message) == ("config.sheet_cell", "cells of the sheet cannot be used: B2, G2")
-    assert [one.field for one in empty] == ["given_name"]
+    assert [one.field for one in SheetFile(path).prove(MAIL)] == ["given_name"]
+
+
+def test_the_cells_that_gates_will_hold_are_named_and_nothing_in_them(tmp_path: Path) -> None:
+    path, values = tmp_path / "learners.csv", ("=B2", "44806", "1.0E+09", "10-Sep", "13/45")
+    rows = [{"given_name": "=B2", "npi": "44806"}, {"npi": "1.0E+09", "state": "CA", "licence": "10-Sep"}]
+    rows += [{"birth_day": "13/45", "npi": "1234567890"}, {"state": "Atlantis", "licence": "A1"}]
+    write_sheet(path, [{"email": f"p{at}@example.org"} | one for at, one in enumerate(rows)])
+    found = SheetFile(path).unusable()
+    assert {one.code for one in found} == {"config.sheet_cell"}
+    header = path.read_text(encoding="utf-8").splitlines()[0].split(",")
+    wanted = [("npi", 2), ("npi", 3), ("licence", 3), ("birth_day", 4), ("licence", 5)]
+    cells = [f"{letters(header.index(column) + 1)}{line}" for column, line in wanted]
+    named = [cell for one in found for cell in one.message.rpartition(": ")[2].split(", ")]
+    assert sorted(named) == sorted(cells)
+    assert all(one.hint for one in found)
+    assert not [value for value in values for one in found if value in one.message + one.hint]
 
 
 def test_zeros_that_a_format_shows_are_read(tmp_path: Path) -> None:

@@ -170,11 +170,12 @@ def test_a_learner_nobody_knew_is_said_once_and_solved_when_the_sheet_knows_him(
     assert place.only().reason == "learner.no_consent"
 
 
-def test_a_stranger_who_turns_out_to_be_a_nurse_is_solved_too(place: Middle) -> None:
+def test_a_stranger_who_turns_out_to_be_a_nurse_was_not_matched(place: Middle) -> None:
     with capture_logs() as logs:
         place.post(statement(1, actor=STRANGER)).run()
         place.sheet(NURSE | {"email": "stranger@example.org"}).run(later=HOUR)
-    assert [line["event"] for line in logs if line["event"].startswith("learner.")][-1] == "learner.matched"
+    assert [line["event"] for line in logs if line["event"].startswith("learner.")] == ["learner.unmatched"]
+    assert (place.only().reason, place.only().unmatched_since) == ("learner.not_eligible", None)
 
 
 # --- when the sources are asked again ---
@@ -385,6 +386,27 @@ def test_one_exploding_completion_ends_as_a_problem_and_the_others_go_on(
         (run,) = [row for row in session.exec(select(Run)) if row.error]
     assert run.error.startswith("ZeroDivisionError at award.py")
     assert place.run() == {}
+
+
+def test_a_completion_whose_learner_makes_us_stumble_is_tried_again(
+    place: Middle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = people.remember
+
+    def explode(session: Any, key: str, *rest: Any) -> Any:
+        return plain(session, key, *rest) if key != "mbox:anna@example.org" else {}[key]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(people, "remember", explode)
+        place.post(statement(1), statement(2, actor=account("4"))).run()
+        assert place.run() == {}
+    assert [(row.outcome, row.reason) for row in place.evidence()] == [
+        ("completion", "connector.unexpected"),
+        ("completion", ""),
+    ]
+    place.run(later=timedelta(hours=1))
+    assert [state for _, state in place.states()] == ["ready", "ready"]
+    assert [(row.reason, row.next_at) for row in place.evidence()] == [("", None)] * 2
 
 
 def test_a_store_that_stumbles_is_no_completions_fault(place: Middle, monkeypatch: pytest.MonkeyPatch) -> None:

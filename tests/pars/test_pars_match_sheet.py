@@ -103,13 +103,20 @@ def test_a_sheet_saved_as_text_by_excel_is_read_too(tmp_path: Path) -> None:
 
 def test_a_row_is_never_guessed(tmp_path: Path) -> None:
     """One fits two of ours, two say different things, one is corrected in the sheet, one has no answer yet."""
-    twins = (*ASKED, person("Ana", "O'Neill-García", "02-29", "NPI", "1234567893"))
+    twins = (*ASKED, person("Ana", "O'Neill-García", "02-29", "ABIM", "77"))
     corrected = ["Joy", "Braun", *JOY[2:], "Yes", ""]
     found = result(
-        tmp_path, [*ANA, "Yes", ""], [*BEN, "Yes", ""], [*BEN, "No", ""], corrected, [*JOY, None, ""], asked=twins,
+        tmp_path, [*ANA[:5], "ABIM", "77", "Yes", ""], [*BEN, "Yes", ""], [*BEN, "No", ""], corrected,
+        [*JOY, None, ""], asked=twins,
     )  # fmt: skip
     assert found.answers == {}
     assert (found.several, found.contradicting, found.nobody, found.unanswered) == ([2], [3, 4], [5], [6])
+
+
+def test_those_who_are_one_for_pars_share_its_answer(tmp_path: Path) -> None:
+    """Two rows of our list, one of the sheet: no other will ever come for the second."""
+    found = result(tmp_path, [*ANA, "Yes", ""], asked=[ASKED[0], ASKED[1], person(*ANA[:2], "02-29", "NPI", ANA[4])])
+    assert ({place: said.found for place, said in found.answers.items()}, found.several) == ({0: "yes", 2: "yes"}, [])
 
 
 def test_a_number_may_be_a_licence_or_an_npi(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ import io
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from connector.sandbox.clock import CENTRAL
+from connector.sandbox.moodle.site import User
 from connector.sandbox.pars.learners import KnownLearner
 from connector.sandbox.server import Credentials
 from connector.sandbox.world import statements as sends
@@ -22,12 +24,19 @@ CREDENTIALS = Credentials(
     lrs_password="zqlrssecret",
     user="zqparsuser",
     password="zqparssecret",
+    moodle_token="zqmoodletoken",
 )
+YEAR = 1887
+"""Of every planted birth, where a source says one: payloads carry another, the wire table's filler."""
+BORN = date(YEAR, 12, 30)
+EPOCH = int(datetime.combine(BORN, time(0), CENTRAL).timestamp())
 NPI_IN = "https://lms.example.org/npi"
 SEEN = {
     "a name, e-mail, licence, board number, user or password": re.compile("zq", re.IGNORECASE),
     "an NPI": re.compile(r"(?<![0-9a-f])17700\d{5}(?![0-9a-f])"),
     "a birth day": re.compile(r"(?<![\d-])12-30(?![\d:])|\d{4}-12-30T00:00:00|12/30|1904-12-30"),
+    # the middle of a UUID is none, nor is a part of a longer number or of a moment
+    "a birth year": re.compile(rf"(?<![\w.:])(?<![0-9a-f]-){YEAR}(?![\w.:])(?!-[0-9a-f]{{4}})|{EPOCH}(?!\d)"),
 }
 COLUMNS = (
     "username", "email", "account", "home_page", "given_name", "family_name", "birth_day", "npi", "state", "licence",
@@ -35,10 +44,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def seen_in(text: str) -> list[str]:
-    """What of a planted learner stands in a text, with its surroundings; empty when all is well."""
+def seen_in(text: str, *kinds: str) -> list[str]:
+    """What of a planted learner stands in a text, with its surroundings; empty when all is well. `kinds`: only these,
+    by a word of their names.
+    """
     found = []
-    for what, pattern in SEEN.items():
+    wanted = {what: one for what, one in SEEN.items() if not kinds or any(kind in what for kind in kinds)}
+    for what, pattern in wanted.items():
         if hit := pattern.search(text):
             found.append(f"{what}: ...{text[max(0, hit.start() - 150) : hit.end() + 50]}...")
     return found
@@ -66,16 +78,26 @@ def known(one: Person, **changes: Any) -> KnownLearner:
     return replace(KnownLearner(one.username, one.given, one.family, one.birth, ids), **changes)
 
 
-def learners_csv(people: list[Person]) -> str:
+def row(one: Person, *, born: str = "", consent: str = "yes") -> dict[str, str]:
+    """What a learner source says of him, by column of a learner sheet."""
+    (state, licence), (board, board_id) = one.states[0], one.boards[0]
+    who = (one.username, one.email, one.account, one.home_page, one.given, one.family)
+    numbers = (born or one.birth.replace("-", "/"), one.npi, state, licence, board, board_id)
+    said = (*who, *numbers, one.profession, consent, "2026-01-02" if consent else "", one.practice_area)
+    return dict(zip(COLUMNS, said, strict=True))
+
+
+def learners_csv(rows: list[dict[str, str]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for one in people:
-        (state, licence), (board, board_id) = one.states[0], one.boards[0]
-        who = (one.username, one.email, one.account, one.home_page, one.given, one.family, one.birth.replace("-", "/"))
-        numbers = (one.npi, state, licence, board, board_id)
-        writer.writerow((*who, *numbers, one.profession, "yes", "2026-01-02", one.practice_area))
+    writer = csv.DictWriter(out, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
     return out.getvalue()
+
+
+def moodle_user(one: Person) -> User:
+    """The same in Moodle, which keeps the whole date of birth."""
+    return User(one, int(one.account), one.username, one.email, f"ZQ-{one.account}", BORN)
 
 
 def completions(one: Person) -> list[Json]:

@@ -19,6 +19,7 @@ from connector.store.open import open_store
 from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Award, ConsentRow, LearnerMatch, LearnerRow
+from connector.submission import prevalidation
 from connector.submission import stage as submission
 from connector.validation import stage as validation
 from tests.delivery.model_pars import Killed
@@ -376,6 +377,24 @@ def test_a_yes_that_the_save_contradicts_is_not_followed_for_ever(delivery: Deli
         turn(delivery)
         delivery.pass_by(days=0.5)
     assert (delivery.state(cme), len(delivery.saves()), asked(delivery)) == ("unmatched", 1, 1)
+
+
+def test_so_many_daily_questions_a_turn_and_none_without_permission(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery.prevalidate("hold")
+    pks = [new(delivery, person) for person in ("aoneill", "hsato", "bachebe")]
+    says(delivery, "No")
+    turn(delivery)
+    delivery.pass_by(days=1)
+    with delivery.store.writing() as session:
+        session.add(ConsentRow(learner_id=learner_of(delivery, pks[1]), given=False, origin="a test"))
+    monkeypatch.setattr(prevalidation, "QUESTIONS", 1)
+    counts = [asked(delivery)]
+    for _ in range(3):
+        delivery.send()
+        counts.append(asked(delivery))
+    assert counts == [3, 4, 5, 5], "what is ready by the next turn waits for one question; who said no is left out"
 
 
 def test_a_voided_credit_is_not_asked_about_daily(delivery: Delivery) -> None:

@@ -8,6 +8,7 @@ from datetime import date
 from functools import partial
 from types import MappingProxyType
 
+from connector.pars import professions
 from connector.pars.identifiers import UNREADABLE
 from connector.pars.vocabulary import STATES, TERRITORIES
 from connector.records import Actor, BirthDay, Consent, Learner, LicenceNumber, PersonName, Problem
@@ -17,8 +18,8 @@ LACKS = "learner.source_lacks"
 _MMDD = re.compile(r"(\d\d)(\d\d)")
 _FLOAT = re.compile(r"(\d+)\.0+")  # what other programs make of a whole number in a column with gaps
 _QUOTED = re.compile(r'="([^"]*)"')  # how a CSV keeps Excel from cutting zeros
-_DEGREE = re.compile(r"(?:[a-z]{1,2}\. ?)+[a-z]{0,2}", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")  # copied from web pages
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")  # PostgreSQL takes no NUL and no half of a character
 _YES = {"yes", "y", "true", "1", "x"}
 _STATES = {name.casefold(): code for code, name in {**STATES, **TERRITORIES}.items()}
 REMS_FIELDS = ("practice_area", "state", "dea_registration", "surgical_procedures", "time_in_practice")
@@ -38,7 +39,7 @@ def learner(cells: Mapping[str, str], origin: str, more_ids: Mapping[str, str] =
     if text := cells.get("birth_day"):
         values["birth_day"] = birth_day(text)
     if text := cells.get("profession"):
-        values["profession"] = profession(text)
+        values["profession"] = professions.written(text)
     if found := consent(cells, origin):
         values["consent"] = found
     more = {_domain(name): LicenceNumber(text) for name, said in more_ids.items() if (text := _number(said))}
@@ -51,14 +52,25 @@ def learner(cells: Mapping[str, str], origin: str, more_ids: Mapping[str, str] =
 
 
 def tidy(text: str) -> str:
-    """Without what nobody sees: blanks that do not break, or stand twice or at an end, and marks without a width.
+    """Without what nobody sees: blanks that do not break, or stand twice or at an end, marks without a width, and
+    control characters.
 
     >>> tidy("\\ufeff Anna\\u00a0 Maria\\u200b"), tidy('="0012345"')
     ('Anna Maria', '0012345')
     """
-    seen = " ".join((text if text.isascii() else _INVISIBLE.sub("", text)).split())
+    plain = text if is_clean(text) else _CONTROL.sub("", text)
+    seen = " ".join((plain if plain.isascii() else _INVISIBLE.sub("", plain)).split())
     quoted = _QUOTED.fullmatch(seen)
     return quoted[1].strip() if quoted else seen
+
+
+def is_clean(text: str) -> bool:
+    """Has it no control characters, line ends and tabs aside? One that has them is nobody's mailbox or account.
+
+    >>> is_clean("anna\\n"), is_clean("an\\x00na")
+    (True, False)
+    """
+    return _CONTROL.search(text) is None
 
 
 def whole(text: str) -> str:
@@ -80,15 +92,6 @@ def birth_day(text: str) -> BirthDay:
     four = _MMDD.fullmatch(text)
     found = month_day(f"{four[1]}/{four[2]}" if four else text)
     return BirthDay(found[0] if found else UNREADABLE)
-
-
-def profession(text: str) -> str:
-    """As it is written, but for the full stops of a degree; what stands beside the degree is never left out.
-
-    >>> profession("M.D."), profession("Ph. D."), profession("Physician (MD)"), profession("M.D., FACP")
-    ('MD', 'PhD', 'Physician (MD)', 'M.D., FACP')
-    """
-    return re.sub(r"[. ]", "", text) if _DEGREE.fullmatch(text) else text
 
 
 def ids(cells: Mapping[str, str]) -> dict[str, LicenceNumber]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from connector.errors import ConfigError, ConnectorError, RetryLater
-from connector.learners.sources.fields import lack, lacking, learner, tidy, whole
+from connector.findings import Finding
+from connector.learners.sources.fields import is_clean, lack, lacking, learner, tidy, whole
 from connector.lrs.actors import actor_key
+from connector.pars import identifiers
 from connector.pars.identifiers import UNREADABLE
-from connector.records import ActorKey, Found, Problem
+from connector.pars.vocabulary import STATES, TERRITORIES
+from connector.records import ActorKey, Found, Identifier, Problem
 from connector.sheets import SheetRow, read_sheet
-from connector.sheets.rows import CELL, faults
+from connector.sheets.rows import CELL, letters
 
 COLUMNS = (
     "username",
@@ -70,11 +73,10 @@ Fingerprint = tuple[int, int, int, int] | None
 
 @dataclass(frozen=True)
 class _Sheet:
-    """Everybody in it by his keys; the columns it has, the cells that cannot be used, the keys of several rows."""
+    """Everybody in it by his keys; the columns it has, the keys of several rows."""
 
     people: Mapping[ActorKey, Found]
     columns: tuple[str, ...]
-    faulty: tuple[str, ...]
     shared: frozenset[ActorKey]
 
 
@@ -92,17 +94,28 @@ class SheetFile:
         people = self._read().people
         return {key: people[key] for key in keys if key in people}
 
+    def unusable(self) -> list[Problem]:
+        """The cells that gates will hold, by what is wrong with them, and never with what stands there."""
+        rows = read_sheet(self._path, required=(), optional=COLUMNS, aliases=ALIASES, keep_faults=True).rows
+        found = defaultdict[tuple[str, str], list[str]](list)
+        for row in rows:
+            for finding in _unusable(row):
+                found[finding.message, finding.hint].append(f"{letters(finding.column or 1)}{finding.line}")
+        return [
+            Problem(code=CELL, message=f"{message}: {_listed(cells)}", hint=hint)
+            for (message, hint), cells in found.items()
+        ]
+
     def prove(self, key: ActorKey) -> list[Problem]:
-        """Cells that nobody can read, and the columns of the sheet that are empty for this learner."""
+        """The columns of the sheet that are empty for this learner."""
         sheet = self._read()
-        problems = [_unusable(sheet.faulty)] if sheet.faulty else []
         if key in sheet.shared:
-            return [*problems, _SEVERAL]
+            return [_SEVERAL]
         if key not in sheet.people:
-            return [*problems, _UNKNOWN]
+            return [_UNKNOWN]
         empty = lacking(sheet.people[key].learner, sheet.columns)
         hint = "fill it in, or leave the column out where another source says it"
-        return problems + [lack(column, f"the column {column} is empty for this learner", hint) for column in empty]
+        return [lack(column, f"the column {column} is empty for this learner", hint) for column in empty]
 
     def _read(self) -> _Sheet:
         return _read(self._path, _fingerprint(self._path))
@@ -148,7 +161,6 @@ def _index(path: Path, rows: list[SheetRow]) -> _Sheet:
     return _Sheet(
         people=people,
         columns=tuple(rows[0].places) if rows else (),
-        faulty=tuple(finding.cell or f"line {finding.line}" for row in rows for finding in faults(row)),
         shared=frozenset(key for key, times in uses.items() if times > 1),
     )
 
@@ -159,16 +171,19 @@ def _readable(row: SheetRow) -> dict[str, str]:
 
 
 def row_keys(row: Mapping[str, str]) -> list[ActorKey]:
-    """Every actor key this row stands for: the mailbox in all its spellings, and the accounts at its home page."""
+    """Every actor key this row stands for: the mailbox in all its spellings, and the accounts at its home page.
+
+    One with control characters is none: without them it may be somebody else's.
+    """
     actors: list[dict[str, object]] = []
-    for written in filter(None, map(_mailbox, row["email"].split(";"))):
+    for written in filter(None, map(_mailbox, filter(is_clean, row["email"].split(";")))):
         mailbox = written.lower()
         actors.append({"mbox": f"mailto:{mailbox}"})
         # The specification hashes `mailto:..`; Open edX hashes the bare address.
         spelled = dict.fromkeys((mailbox, written))
         actors += [{"mbox_sha1sum": _sha1(text)} for one in spelled for text in (f"mailto:{one}", one)]
-    if home := tidy(row["home_page"]):
-        names = [name for one in ("account", "username") if (name := whole(tidy(row[one])))]
+    if home := tidy(row["home_page"] if is_clean(row["home_page"]) else ""):
+        names = [name for one in ("account", "username") if is_clean(row[one]) and (name := whole(tidy(row[one])))]
         if len(names) > 1 and names[1].isdecimal():
             names.pop()  # where accounts are numbers, a user name of digits is somebody else's number
         actors += [{"account": {"homePage": home, "name": name}} for name in names]
@@ -184,10 +199,23 @@ def _sha1(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _unusable(cells: tuple[str, ...]) -> Problem:
-    shown = ", ".join(cells[:_SHOWN]) + (f" and {len(cells) - _SHOWN} more" if len(cells) > _SHOWN else "")
-    message = f"cells of the sheet cannot be used: {shown}"
-    return Problem(code=CELL, message=message, hint="a formula or an error of Excel's: paste its values in its place")
+def _unusable(row: SheetRow) -> list[Finding]:
+    """Nothing in one that is read and does not look right: that is for the gates to warn of, credit by credit."""
+    hint = "a formula or an error of Excel's: paste its values in its place"
+    found = [row.finding(name, CELL, why, hint) for name, why in row.faults.items()]
+    person = learner(row.cells, "")
+    bad = [person.birth_day and identifiers.birth_day(person.birth_day)]
+    bad += [identifiers.identifier(Identifier(domain=of, value=value)) for of, value in person.ids.items()]
+    columns = {"birth_day": "birth_day", "ids.NPI": "npi"}
+    for problem in (one for one in bad if one and one.holds):
+        of = problem.field.removeprefix("ids.")
+        other = "licence" if of in STATES or of in TERRITORIES or problem.field == "ids" else "board_id"
+        found.append(row.finding(columns.get(problem.field, other), CELL, problem.message, problem.hint))
+    return found
+
+
+def _listed(cells: Sequence[str]) -> str:
+    return ", ".join(cells[:_SHOWN]) + (f" and {len(cells) - _SHOWN} more" if len(cells) > _SHOWN else "")
 
 
 _SHOWN = 10

@@ -33,7 +33,7 @@ class Suggestion(SQLModel, table=True):
     """A near miss: another value under which PARS may know this learner; a person applies it, nobody else."""
 
     id: int = Field(default=None, primary_key=True)
-    learner_id: int = Field(foreign_key="learner.id", index=True)
+    learner_id: int = Field(foreign_key="learner.id")
     provider_id: str = Field(foreign_key="provider.id")
     domain: str  # of the identifier that PARS was asked under
     identity: str  # of the learner for whom it was made (LearnerMatch.identity)
@@ -41,14 +41,26 @@ class Suggestion(SQLModel, table=True):
     cause: str  # our code: near.birth_day_swapped, ...
     corrected: dict[str, str] = Field(sa_type=JSON, repr=False)  # field -> value, as LearnerFix has them
     answer: str = ""  # "" not asked; else as LearnerMatch.found; only a yes makes it sure
-    asked_at: datetime | None = when()
+    asked_at: datetime | None = when()  # without an answer: when PARS refused to be asked
+
+    __table_args__ = (
+        Index("ix_suggestion_case", "learner_id", "provider_id", "domain", "identity"),
+        Index(
+            "ix_suggestion_untried",
+            "provider_id",
+            "rank",
+            "id",
+            sqlite_where=text("answer = ''"),
+            postgresql_where=text("answer = ''"),
+        ),
+    )
 
 
 class Notice(SQLModel, table=True):
     """What somebody is or was told; written before it is sent. Its subject is a number or a day, never a name."""
 
     id: int = Field(default=None, primary_key=True)
-    kind: str  # digest:to.1 | digest:tell.1 | digest:webhook | learner
+    kind: str  # digest:to:SALT:HASH of the address | learner | learners, the day's plan
     subject: str  # the day of a digest, the number of a learner
     fingerprint: str  # of what it says: an unchanged case is not told again
     told: dict[str, Any] | None = json_()  # what it says, in numbers and codes; of a digest only the newest keeps it

@@ -60,7 +60,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_suggestion"),
     )
     with op.batch_alter_table("suggestion", schema=None) as batch_op:
-        batch_op.create_index("ix_suggestion_learner_id", ["learner_id"], unique=False)
+        batch_op.create_index("ix_suggestion_case", ["learner_id", "provider_id", "domain", "identity"], unique=False)
+        batch_op.create_index(
+            "ix_suggestion_untried",
+            ["provider_id", "rank", "id"],
+            unique=False,
+            sqlite_where=sa.text("answer = ''"),
+            postgresql_where=sa.text("answer = ''"),
+        )
 
     op.create_table(
         "written_back",
