@@ -25,7 +25,7 @@ def sort_out(session: Session, opening: Opening, row: LearnerRow, learner: Learn
     names = fixes.actor_names(session, row.id)
     touched: dict[int, Award] = {}
     for award in awards:
-        guest = naming.guest(award.actor_name, learner, names, found=row.found)
+        guest = of(award, row, learner, names)
         if guest != award.guest:
             touched |= {one.id: one for one in family(session, award)}
             award.guest = guest
@@ -36,6 +36,11 @@ def sort_out(session: Session, opening: Opening, row: LearnerRow, learner: Learn
         touched |= _part(session, row, learner, awards, names)
     for award in touched.values():
         standing.follow(session, opening, award)
+
+
+def of(award: Award, row: LearnerRow, learner: Learner, names: Collection[str]) -> str:
+    """Whose this award is by the name that opened it; empty: the learner's own."""
+    return naming.guest(award.actor_name, learner, names, found=row.found)
 
 
 def _part(

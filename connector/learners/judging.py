@@ -67,13 +67,40 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
         with poison.contained(session, "learners", credit, now=opening.now):
             if credit.kind == "rems":
                 _complete_rems(session, award, learner)
-            problems = gate(learner, credit.kind, opening.config.learners, found=row.found, unlinked=unlinked)
-            if credit.kind != "rems" and row.found:
-                problems[:0] = [*disputed, *([NAME_DIFFERS] if award.guest else [])]
+            problems = against(credit, award, learner, row, opening.config, disputed, unlinked=unlinked)
             if people.given_away(session, award):
                 problems.insert(0, OTHER_PERSON)
             anew = changed or (credit.state in _SENT_NO and is_another(opening.config, credit, learner))
             _apply(session, credit, problems, opening.now, counts, changed=anew)
+
+
+def against(
+    credit: Credit,
+    award: Award,
+    learner: Learner,
+    row: LearnerRow,
+    config: Config,
+    disputed: Sequence[Problem] = (),
+    *,
+    unlinked: bool = False,
+) -> list[Problem]:
+    """What this room's gates say of one credit."""
+    problems = gate(learner, credit.kind, config.learners, found=row.found, unlinked=unlinked)
+    if credit.kind != "rems" and row.found:
+        problems[:0] = [*disputed, *([NAME_DIFFERS] if award.guest else [])]
+    return problems
+
+
+def is_settled(credit: Credit, problems: Sequence[Problem], learner: Learner, config: Config) -> bool:
+    """Would these problems of a learner who has not changed leave this credit as it is?"""
+    barred = any(problem.code == NOT_ELIGIBLE for problem in problems)
+    if [problem.model_dump(mode="json") for problem in problems] != credit.gate:
+        return False
+    if credit.state == State.CLOSED:
+        return barred
+    if credit.state in _SENT_NO:
+        return not is_another(config, credit, learner)
+    return not barred and not (problems and credit.state == State.READY)
 
 
 def _correct_at_pars(

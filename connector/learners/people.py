@@ -246,8 +246,19 @@ def consent_after(session: Session, row: LearnerRow, said: Consent | None) -> Co
 
 def _is_news(session: Session, row: LearnerRow, said: Consent) -> bool:
     told = select(ConsentRow).where(ConsentRow.learner_id == row.id, ~col(ConsentRow.origin).startswith(fixes.DESK))
-    last = session.exec(told.order_by(col(ConsentRow.id).desc()).limit(1)).first()
+    return _differs(said, session.exec(told.order_by(col(ConsentRow.id).desc()).limit(1)).first())
+
+
+def _differs(said: Consent, last: ConsentRow | None) -> bool:
     return last is None or (said.given, said.at) != (last.given, last.at)
+
+
+def would_keep(kept: Sequence[ConsentRow], said: Consent | None) -> bool:
+    """Would this be written down beside what is kept of one learner, the oldest first?"""
+    if said is None:
+        return False
+    told = [one for one in kept if not one.origin.startswith(fixes.DESK)]
+    return _differs(said, told[-1] if told else None) or kept[-1].origin == _MERGED
 
 
 def keys_of(session: Session, learners: Iterable[int]) -> dict[int, list[ActorKey]]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, text
+from sqlalchemy import ColumnElement, text, update
 from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
@@ -27,6 +27,7 @@ from connector.learners import (
     people,
     series,
     standing,
+    unchanged,
 )
 from connector.records import Actor, ActorKey, Completion, Counts, Problem
 from connector.store import poison, wishes
@@ -311,8 +312,7 @@ def _refresh(
 ) -> set[int]:
     """Look these learners up again. Returns those of whom every source has spoken: the others stay as they are."""
     with store.reading() as session:
-        mine = people.keys_of(session, learners)
-        keys = sorted({key for theirs in mine.values() for key in theirs} | people.anchors(session, learners))
+        mine, keys = people.keys_of(session, learners), _keys(session, learners)
     answers = _ask(store, asked, keys)
     heard = {one for one in learners if answers.silent.isdisjoint(mine.get(one, ()))}
     if not heard:
@@ -321,13 +321,29 @@ def _refresh(
     with store.writing() as session:
         alone(session, ROOM)
         relinked = set[int]()
-        changed = _remember_all(session, opening, keys, answers, relinked)
+        asked_about = update(LearnerRow).where(col(LearnerRow.id).in_(heard))  # also whoever lost every key
+        session.execute(asked_about.values(fetched_at=opening.now), execution_options={"synchronize_session": False})
+        touched = heard - _as_before(session, opening, heard, answers)
+        changed = _remember_all(session, opening, _keys(session, touched), answers, relinked)
         evidence.look(session, opening, relinked, counts)
-        for learner_id in heard:  # also whoever lost every key
-            session.get_one(LearnerRow, learner_id).fetched_at = opening.now
-        judging.judge_all(session, opening, dict.fromkeys(sorted(heard), False) | changed, counts, relinked)
+        judging.judge_all(session, opening, dict.fromkeys(sorted(touched), False) | changed, counts, relinked)
     counts["refreshed"] += len(heard)
     return heard
+
+
+def _keys(session: Session, learners: Collection[int]) -> list[ActorKey]:
+    """All that are theirs, and those that opened their awards."""
+    mine = people.keys_of(session, learners)
+    return sorted({key for theirs in mine.values() for key in theirs} | people.anchors(session, learners))
+
+
+def _as_before(
+    session: Session, opening: awards.Opening, learners: Collection[int], answers: directory.Answers
+) -> set[int]:
+    """Those of them with whom nothing is to be done. Where telling so makes us stumble, each is looked at by itself."""
+    with poison.contained(session, "learners", None, now=opening.now):
+        return unchanged.as_before(session, opening.config, learners, answers)
+    return set()
 
 
 def _follow(store: Store, config: Config, counts: Counts) -> None:

@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlmodel import Session, col, or_, select
 
 from connector.config import Config
-from connector.learners import claiming, judging, people
+from connector.learners import claiming, guests, judging, people
 from connector.learners.directory import Answers
 from connector.records import ActorKey, Learner
+from connector.store import fixes
 from connector.store.people import as_learners
 from connector.store.reasons import NOT_ELIGIBLE
 from connector.store.states import State
 from connector.store.tables import Award, ConsentRow, Credit, LearnerKey, LearnerRow
 
+_Row = TypeVar("_Row", LearnerKey, ConsentRow, Award)
 _MOVED_BY_PERSON = (claiming.PERSON, claiming.UNLINKED)
 
 
@@ -35,29 +38,27 @@ class _Kept:
     awards: Sequence[Award]
 
 
-def as_before(session: Session, config: Config, learners: Collection[int], answers: Answers) -> list[LearnerRow]:
+def as_before(session: Session, config: Config, learners: Collection[int], answers: Answers) -> set[int]:
     """Those of these learners for whom remembering these answers and judging their credits would change nothing."""
     plain = [one for one in _kept(session, learners) if _is_plain(one) and _is_told_again(one, answers)]
     rows = {one.row.id: one.row for one in plain}
     known = as_learners(session, rows.values())
+    names = fixes.all_actor_names(session, rows)
     moving = {
-        award.learner_id
-        for credit, award in _open(session, rows)
-        if not _stands(credit, award, known[award.learner_id], rows[award.learner_id], config)
+        one.row.id for one in plain if not _are_whose_they_were(one, known[one.row.id], names.get(one.row.id, ()))
     }
-    return [row for number, row in rows.items() if number not in moving]
+    for credit, award in _open(session, rows):
+        if not _stands(credit, award, known[award.learner_id], rows[award.learner_id], config):
+            moving.add(award.learner_id)
+    return rows.keys() - moving
 
 
 def _kept(session: Session, learners: Collection[int]) -> Iterable[_Kept]:
     numbers = sorted(learners)
-    links, consents, awards = (
-        _by_learner(session.exec(select(table).where(col(table.learner_id).in_(numbers)).order_by(*order)).all())
-        for table, order in (
-            (LearnerKey, (col(LearnerKey.actor_key),)),
-            (ConsentRow, (col(ConsentRow.id),)),
-            (Award, (col(Award.id),)),
-        )
-    )
+    links = _by_learner(session.exec(select(LearnerKey).where(col(LearnerKey.learner_id).in_(numbers))).all())
+    said = select(ConsentRow).where(col(ConsentRow.learner_id).in_(numbers)).order_by(col(ConsentRow.id))
+    consents = _by_learner(session.exec(said).all())
+    awards = _by_learner(session.exec(select(Award).where(col(Award.learner_id).in_(numbers))).all())
     for row in session.exec(select(LearnerRow).where(col(LearnerRow.id).in_(numbers))).all():
         yield _Kept(row, links[row.id], consents[row.id], awards[row.id])
 
@@ -89,8 +90,12 @@ def _is_told_again(one: _Kept, answers: Answers) -> bool:
         and not found.disputes
         and all(getattr(row, name) == value for name, value in columns.items())
         and (row.ids_since or {}).keys() == said.ids.keys()
-        and not people.is_more_consent(one.consents, said.consent)
+        and not people.would_keep(one.consents, said.consent)
     )
+
+
+def _are_whose_they_were(one: _Kept, learner: Learner, names: Collection[str]) -> bool:
+    return all(guests.of(award, one.row, learner, names) == award.guest for award in one.awards)
 
 
 def _representatives(keys: Iterable[ActorKey], answers: Answers) -> list[ActorKey]:
@@ -116,8 +121,8 @@ def _stands(credit: Credit, award: Award, learner: Learner, row: LearnerRow, con
     return judging.is_settled(credit, problems, learner, config)
 
 
-def _by_learner[Row: (LearnerKey, ConsentRow, Award)](rows: Iterable[Row]) -> Mapping[int, Sequence[Row]]:
-    found = defaultdict[int, list[Row]](list)
+def _by_learner(rows: Iterable[_Row]) -> Mapping[int, Sequence[_Row]]:
+    found = defaultdict[int, list[_Row]](list)
     for row in rows:
         found[row.learner_id].append(row)
     return found

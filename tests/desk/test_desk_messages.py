@@ -182,7 +182,7 @@ def test_an_address_that_is_not_plain_is_none(address: str) -> None:
 
 
 @given(st.from_regex(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,8}@([a-z-]{1,3}\.){1,2}org", fullmatch=True))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_an_address_that_is_plain_is_the_only_one_that_apprise_writes_to(address: str) -> None:
     assume(is_mailbox(address))
     with tempfile.NamedTemporaryFile("w", suffix=".address") as file:

@@ -13,6 +13,7 @@ from httpx._transports import default
 
 from connector import activities, logs, pipeline
 from connector import config as configuration
+from connector.cli import work
 from connector.sandbox import server
 from connector.sandbox.server import Sandbox
 from connector.store.open import open_store
@@ -48,7 +49,9 @@ LOOKS_AT_PEOPLE = """
 
 
 @contextmanager
-def _laid_out(folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path, Sandbox], None]) -> Iterator[Scene]:
+def _laid_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path, Sandbox], None]
+) -> Iterator[Scene]:
     monkeypatch.setattr(server, "Credentials", lambda: planted.CREDENTIALS)
     monkeypatch.setattr(pipeline, "_failing", {})
     # loading the machine's certificates takes longer than all the rest of a turn, and loopback needs none
@@ -67,6 +70,8 @@ def _laid_out(folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[P
         activities.load(config, store)
         opened = Scene(sandbox, path, store)
         record_errors(monkeypatch, opened.errors)
+        # a command reads its configuration as often as it is called, which is half of what most of them take
+        monkeypatch.setattr(work.configuration, "load", opened.load)
         yield opened
         store.dispose()
 

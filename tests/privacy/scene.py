@@ -43,6 +43,7 @@ TO_READY = ("collection", "mapping", "learners", "activities", "validation")
 SENDING = ("submission", "reconciliation")
 TO_CONFIRMED = (*TO_READY, *SENDING)
 FAR = timedelta(days=3)
+LOAD = configuration.load
 
 
 @dataclass
@@ -62,10 +63,13 @@ class Scene:
 
     @property
     def config(self) -> Config:
+        return self.load(self.path)
+
+    def load(self, path: Path) -> Config:
         """Read again when the file has changed."""
-        text = self.path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         if self._config is None or self._config[0] != text:
-            self._config = (text, configuration.load(self.path))
+            self._config = (text, LOAD(path))
         return self._config[1]
 
     def arrives(
@@ -103,9 +107,7 @@ class Scene:
                     credit.lease_until = now - timedelta(seconds=1)
                 session.add(credit)
 
-    def turn(
-        self, stages: Iterable[str] = pipeline.STAGES, only: Collection[planted.Person] | None = None
-    ) -> None:
+    def turn(self, stages: Iterable[str] = pipeline.STAGES, only: Collection[planted.Person] | None = None) -> None:
         """Every stage once, or these, for all learners or for these."""
         self.due(only)
         pipeline.run(self.store, self.config, stages)
@@ -156,13 +158,18 @@ class Scene:
         """Every command that looks, in both its forms, and whatever else `told` has."""
         yield from self.told()
         yield from self.stories(16)
-        for command in (
-            ("check",), ("records",), ("records", "--learner", "1"), ("unmatched", "list"), ("learners", "check"),
-        ):  # fmt: skip
+        yield from self.shown()
+        for command in (("check",), ("learners", "check"), ("explain", "1")):
             yield " ".join(command), self.both(*command)
-        for number in _some(map(str, self.open_cases()), 4):
+        for command in (("records",), ("records", "--learner", "1"), ("unmatched", "list")):
+            yield " ".join(command), self.call(*command, "--json")
+
+    def shown(self) -> Iterator[tuple[str, str]]:
+        """A few cases and learners, without --values."""
+        for number in _some(map(str, self.open_cases()), 5):
             yield f"unmatched show {number}", self.both("unmatched", "show", number)
-        yield "explain by command", self.both("explain", "1")
+        for number in _some(map(str, self.all(LearnerRow, LearnerRow.id)), 3):
+            yield f"learners show {number}", self.both("learners", "show", number)
 
 
 def _some(what: Iterable[str], most: int) -> list[str]:

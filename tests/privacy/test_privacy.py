@@ -148,9 +148,7 @@ def test_broken_sheets(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_broken_rule(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
     scene.arrives(1)
     scene.turn()
-    rehearsal.change(
-        scene.folder / "mappings" / "rehearsal.yaml", ("verb.id, is: satisfied", "verb.id, iz: satisfied")
-    )
+    rehearsal.change(scene.folder / "mappings" / "rehearsal.yaml", ("verb.id, is: satisfied", "verb.id, iz: satisfied"))
     scene.arrives(2)
     scene.turn()
     assert scene.call("lint")
@@ -188,5 +186,3 @@ def test_a_proxy_with_a_password_in_its_address(
     rehearsal.change(scene.path, ("    registration:", "    proxy: {env: LRS_PROXY}\n    registration:"))
     scene.turn()
     assert leaks(scene, capfd) == {}
-
-

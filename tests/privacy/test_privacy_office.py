@@ -15,26 +15,13 @@ from connector.learners.sources import sql
 from connector.store.tables import Credit, LearnerFix, Notice, Wish, WrittenBack
 from tests.privacy import planted
 from tests.privacy.office import Office, corrected, mode, renamed
-from tests.privacy.scene import TO_CONFIRMED, Scene, leaks, states
+from tests.privacy.scene import SENDING, TO_CONFIRMED, Scene, leaks, states
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # apprise's, on Python 3.11 and 3.12
 
 
 def seen(texts: Iterator[tuple[str, str]] | list[tuple[str, str]], *kinds: str) -> dict[str, list[str]]:
     return {where: found for where, text in texts if (found := planted.seen_in(text, *kinds))}
-
-
-def without_actors(scene: Scene, learner: int) -> str:
-    """`learners show` without the lines in which it names his actors: it does so on purpose, they are what a person
-    links and unlinks by, and a mailbox is one."""
-    lines = scene.call("learners", "show", str(learner)).splitlines()
-    shown = [json.loads(line) for line in scene.call("learners", "show", str(learner), "--json").splitlines()]
-    actors = [one["value"] for line in shown for one in line.pop("actors")]
-    print(actors)
-    assert any("zqmail" in actor for actor in actors)
-    kept = [line for line in lines if not any(actor in line for actor in actors)]
-    assert len(lines) - len(kept) == len(actors)
-    return "\n".join([*kept, json.dumps(shown)])
 
 
 def first_days(office: Office) -> None:
@@ -62,13 +49,14 @@ def sheets(office: Office) -> Iterator[tuple[str, str]]:
     yield "records", scene.call("records", "--learner", "1", "--xlsx", str(folder / "records.xlsx"))
     year = f"12/31/{planted.YEAR}"
     second, fourth = office.learner(planted.person(2)), office.learner(planted.person(8))
-    good = {second: {"birth_day": year, "why": "zqwhy"}}
+    good = {second: {"birth_day": year, "why": "agreed"}}
     bad = {fourth: {"birth_day": f"zq 12/30/{planted.YEAR}", "npi": "zqnpi", "profession": "zqprof\x07"}}
     bad[fourth]["profession"] = "MD"
     whole = corrected(folder / "cases.xlsx", good | bad)
-    (folder / "back.xlsx").write_bytes(whole)
-    yield "dry run", scene.both("unmatched", "import", str(folder / "back.xlsx"), "--dry-run")
-    yield "import", scene.call("unmatched", "import", str(folder / "back.xlsx"), "--json")
+    back = folder.parent / "back.xlsx"  # his own, not ours
+    back.write_bytes(whole)
+    yield "dry run", scene.both("unmatched", "import", str(back), "--dry-run")
+    yield "import", scene.call("unmatched", "import", str(back), "--json")
     office.lay("Zqfamily corrections.xlsx", whole)
     office.lay("broken.xlsx", f"{planted.person(1).given} 12-30".encode())
     office.lay("broken.csv", ("learner;row_check\n1;" + 3 * f'"{planted.person(1).given}').encode())
@@ -83,7 +71,7 @@ def decisions(scene: Scene) -> Iterator[tuple[str, str]]:
     for one in (case, *others):
         yield f"suggestion {one}", scene.call("unmatched", "fix", one, "--suggestion", "1")
     yield "retry", scene.both("unmatched", "retry", case)
-    yield "close", scene.both("unmatched", "close", others[-1], "--why", "zqwhy")
+    yield "close", scene.both("unmatched", "close", others[-1], "--why", "agreed")
     actor = f"account:{planted.person(3).home_page}|{planted.person(3).account}"
     yield "link", scene.call("learners", "link", actor, "1", "--yes")
     yield "unlink", scene.call("learners", "unlink", f"mbox:{planted.person(1).email}")
@@ -98,7 +86,7 @@ def test_a_good_day_in_the_office(
     scene = office.scene
     first_days(office)
     assert {"confirmed", "unmatched", "held", "rejected"} <= states(scene)
-    told = [*scene.commands(), *scene.kept(), ("learners show", without_actors(scene, office.learner(planted.person(4))))]
+    told = [*scene.shown(), *scene.kept()]
     told += [*sheets(office), *decisions(scene)]
 
     def nobody(_: int) -> Any:
@@ -113,10 +101,14 @@ def test_a_good_day_in_the_office(
     took_place(office)
     told += [*scene.commands(), *office.texts()]
     told += [(path.name, path.read_text()) for path in (office.desk / "refused").glob("*.txt")]
-    capfd_seen = leaks(scene, capfd, told)
-    assert capfd_seen == {}
+    assert leaks(scene, capfd, told) == {}
     assert seen(office.everything(), "year") == {}
-    secret = ["cases.xlsx", "match.xlsx", "records.xlsx", *(f"desk/{one.parent.name}/{one.name}" for one in laid(office))]
+    secret = [
+        "cases.xlsx",
+        "match.xlsx",
+        "records.xlsx",
+        *(f"desk/{one.parent.name}/{one.name}" for one in laid(office)),
+    ]
     assert {name: oct(mode(scene.folder / name)) for name in secret if mode(scene.folder / name) != 0o600} == {}
     assert {mode(office.desk), mode(office.desk / "done"), mode(office.desk / "refused")} == {0o700}
 
@@ -158,8 +150,11 @@ SQL_URLS = (
 
 def say(text: str) -> str:
     one = planted.person(5)
-    return text.replace("{given}", one.given).replace("{family}", one.family).replace("{email}", one.email).replace(
-        "{npi}", one.npi
+    return (
+        text.replace("{given}", one.given)
+        .replace("{family}", one.family)
+        .replace("{email}", one.email)
+        .replace("{npi}", one.npi)
     )
 
 
@@ -216,8 +211,10 @@ def test_nobody_can_be_told(office: Office, capfd: pytest.CaptureFixture[str]) -
     scene.arrives(1, most=1)
     scene.arrives(4, first=4, most=1, consent="")
     scene.turn(TO_CONFIRMED)
+    scene.turn(SENDING)
+    assert "confirmed" in states(scene)
     office.ages()
-    scene.sandbox.switch("html-200", side="lrs", times=None)
+    scene.sandbox.switch("wrong-password", side="lrs", times=None)
     scene.turn(["desk"])
     scene.sandbox.switches.clear()
     assert [bool(row.code) for row in scene.all(Notice) if row.told] == 5 * [True], "four digests, one learner"
