@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint schema bench truth clean
+.PHONY: help demo test proofs lint schema bench truth clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s ':'
@@ -21,11 +21,16 @@ PURE := $(addprefix tests/,collection/test_collection_cursor.py lrs pars \
 	$(addprefix store/test_store_,life.py moves.py) validation/test_validation_checks.py)
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile
 
-test: .venv/dev ## every test, with branch coverage of the pure parts
+test: .venv/dev ## the tests, with branch coverage of the pure parts
 	@$(BIN)/python -m tests.ralph.install
 	@$(BIN)/python -m tests.learning_locker.install
-	@$(PYTEST) --cov --cov-report=term:skip-covered $(PURE)
-	@$(PYTEST) $(addprefix --ignore=,$(PURE))
+	@$(PYTEST) -m "not proof" --cov --cov-report=term:skip-covered $(PURE)
+	@$(PYTEST) -m "not proof" $(addprefix --ignore=,$(PURE))
+
+proofs: .venv/dev ## the long tests that `make test` leaves out: storms, machines, orders, outages of a whole daemon
+	@$(BIN)/python -m tests.ralph.install
+	@$(BIN)/python -m tests.learning_locker.install
+	@$(PYTEST) -m proof
 
 lint: .venv/dev ## format, lint, types and who may import whom
 	@$(BIN)/ruff format --check

@@ -317,13 +317,14 @@ def _refresh(
     heard = {one for one in learners if answers.silent.isdisjoint(mine.get(one, ()))}
     if not heard:
         return heard
-    opening = awards.Opening(config, datetime.now(UTC))
+    opening, touched = awards.Opening(config, datetime.now(UTC)), set(heard)
     with store.writing() as session:
         alone(session, ROOM)
         relinked = set[int]()
         asked_about = update(LearnerRow).where(col(LearnerRow.id).in_(heard))  # also whoever lost every key
         session.execute(asked_about.values(fetched_at=opening.now), execution_options={"synchronize_session": False})
-        touched = heard - _as_before(session, opening, heard, answers)
+        with poison.contained(session, "learners", None, now=opening.now):
+            touched -= unchanged.as_before(session, config, heard, answers)
         changed = _remember_all(session, opening, _keys(session, touched), answers, relinked)
         evidence.look(session, opening, relinked, counts)
         judging.judge_all(session, opening, dict.fromkeys(sorted(touched), False) | changed, counts, relinked)
@@ -335,15 +336,6 @@ def _keys(session: Session, learners: Collection[int]) -> list[ActorKey]:
     """All that are theirs, and those that opened their awards."""
     mine = people.keys_of(session, learners)
     return sorted({key for theirs in mine.values() for key in theirs} | people.anchors(session, learners))
-
-
-def _as_before(
-    session: Session, opening: awards.Opening, learners: Collection[int], answers: directory.Answers
-) -> set[int]:
-    """Those of them with whom nothing is to be done. Where telling so makes us stumble, each is looked at by itself."""
-    with poison.contained(session, "learners", None, now=opening.now):
-        return unchanged.as_before(session, opening.config, learners, answers)
-    return set()
 
 
 def _follow(store: Store, config: Config, counts: Counts) -> None:

@@ -164,8 +164,9 @@ def _activity(row: ActivityRow) -> activity_checks.Activity:
 
 def _cme_amount(session: Session, award: Award, credit: Credit) -> Decimal | None:
     """Of this completion; of all of them where the credit carries those of others."""
-    carried = select(Credit.award_id).where(Credit.summed_into == credit.id)
-    earned = select(Credit).where(or_(Credit.award_id == award.id, col(Credit.award_id).in_(carried)))
+    carried = select(Credit.award_id).join(Award, col(Award.id) == col(Credit.award_id))
+    carried = carried.where(Award.learner_id == award.learner_id, Credit.summed_into == credit.id)  # by an index
+    earned = select(Credit).where(col(Credit.award_id).in_([award.id, *session.exec(carried)]))
     earned = earned.where(Credit.kind == "cme").order_by(col(Credit.id))
     newest = {cme.award_id: cme.amount for cme in session.exec(earned)}
     return sum(newest.values(), Decimal(0)) if newest else None

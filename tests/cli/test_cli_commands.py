@@ -153,7 +153,7 @@ def test_explain_of_what_nobody_knows_is_one_line(place: Place, what: str) -> No
 
 def test_check_is_good_and_every_part_can_be_asked_alone(place: Place) -> None:
     rows = place.rows("check")
-    parts = ("lrs", "pars", "learners", "mappings", "activities", "ledger")
+    parts = ("lrs", "pars", "learners", "mappings", "activities", "notices", "ledger")
     alone = [row for part in parts for row in place.rows("check", f"--{part}")]
     assert sorted(map(str, alone)) == sorted(map(str, rows))
     assert all(row.get("good", True) and not row.get("wrong") for row in rows)

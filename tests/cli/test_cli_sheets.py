@@ -82,8 +82,8 @@ def test_import_takes_the_good_rows_and_names_the_others_by_cell(office: Deliver
 
 
 def test_wait_stays_until_the_daemon_has_done_it(office: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
-    number = unmatched(office)
-    found = Sheet(office).put(number, given_name="Zanna")
+    first, number = unmatched(office), unmatched(office, "elind")
+    found = Sheet(office).put(first, given_name="Zanna")
     found.save("back.xlsx")
     assert call("unmatched", "import", "back.xlsx", "--wait").exit_code == 1, "nobody does it in the meantime"
     found.put(number, given_name="Zita").save("other.xlsx")

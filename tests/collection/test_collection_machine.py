@@ -353,6 +353,7 @@ def test_it_may_die_at_every_point() -> None:
     assert Dying.store.hits == Counter(CRASHES), "each was met once"
 
 
+@pytest.mark.proof
 def test_over_http_too() -> None:
     class OverHttp(Settling):
         over_http = True

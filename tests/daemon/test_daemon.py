@@ -108,6 +108,7 @@ def test_one_at_a_time_and_ctrl_c_ends_it(sandbox: Sandbox, tmp_path: Path) -> N
         assert seconds < 10
 
 
+@pytest.mark.proof
 def test_both_sides_may_be_down_when_it_starts(tmp_path: Path, ideal: list[tuple[str, ...]]) -> None:
     ports = _free_ports()
     with Sandbox(lrs_port=ports[0], pars_port=ports[1]) as before:
@@ -132,6 +133,7 @@ def test_both_sides_may_be_down_when_it_starts(tmp_path: Path, ideal: list[tuple
     assert said.count("source.stopped") == said.count("source.recovered") == 1
 
 
+@pytest.mark.proof
 def test_an_lrs_that_hangs_delays_no_credit(sandbox: Sandbox, tmp_path: Path) -> None:
     config = lay_out(tmp_path, sandbox)
     assert rehearsal.call("once", "--stage", "collection", config=config).returncode == 0

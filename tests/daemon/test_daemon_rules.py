@@ -6,6 +6,8 @@ import signal
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from connector.sandbox.server import Sandbox
 from tests.cli import rehearsal
 from tests.cli.rehearsal import change, lay_out, running, until
@@ -13,6 +15,7 @@ from tests.cli.rehearsal import change, lay_out, running, until
 WOUNDS = "203512354"
 
 
+@pytest.mark.proof
 def test_rules_change_while_it_runs(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         config = lay_out(tmp_path / "place", sandbox)

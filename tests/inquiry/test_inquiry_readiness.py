@@ -364,6 +364,7 @@ def test_the_json_channel_knows_no_match(delivery_on: Callable[[str], Delivery])
     assert {one.verdict(holds, asked=False) for one in found} == {"ready", "not_ready", "not_eligible"}
 
 
+@pytest.mark.proof
 def test_five_hundred_are_asked_about_in_a_few_seconds(delivery: Delivery, tmp_path: Path) -> None:
     people = [(f"Given{number}", f"Family{number}", npi(50_000 + number)) for number in range(500)]
     path = tmp_path / "five-hundred.csv"

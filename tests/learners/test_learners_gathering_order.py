@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Move], set[int], set[int]]:
     return draw(st.permutations(moves)), draw(st.sets(st.integers(0, 10), max_size=4)), told - voided
 
 
+@pytest.mark.proof
 @settings(derandomize=True, deadline=None, max_examples=5, database=None)
 @given(histories())
 @example(([2, 3, ("void", 3), 4, LINK], {0, 1, 2, 3}, {2, 4}))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
@@ -128,6 +129,7 @@ KEPT = {"link", "unlink", "fix", "tell", "void", "send", "restart"}
 STARTS = [("tell", MAIL, 1), ("tell", FOUR, 1)]
 
 
+@pytest.mark.proof
 @settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEP, min_size=3, max_size=7))
 @example([("tell", THREE, 1), ("sheet", 1), ("send",), ("link", THREE, MAIL), ("unlink", THREE), ("sheet", 0)])

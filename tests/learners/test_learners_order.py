@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,7 +68,8 @@ def arrived(order: list[dict[str, Any]], breaks: set[int]) -> Seen:
     return seen
 
 
-@settings(derandomize=True, deadline=None, max_examples=3, database=None)
+@pytest.mark.proof
+@settings(derandomize=True, deadline=None, max_examples=12, database=None)
 @given(st.permutations(FACTS), VOIDABLE, st.sets(st.integers(0, 14), max_size=3), st.randoms(use_true_random=False))
 def test_any_order_of_arrival_gives_the_same_awards(
     order: list[dict[str, Any]], voided: set[int], breaks: set[int], chance: Any
@@ -100,7 +102,8 @@ EVENTS = st.lists(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=5, database=None)
+@pytest.mark.proof
+@settings(derandomize=True, deadline=None, max_examples=20, database=None)
 @given(EVENTS)
 def test_whatever_happens_nobody_has_two_credits_for_one_thing_that_he_earned_as_one_learner(
     events: list[tuple[str, Any]],

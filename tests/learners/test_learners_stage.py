@@ -10,6 +10,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 from structlog.testing import capture_logs
@@ -31,8 +32,10 @@ from tests.learners.middle import (
     RULE,
     Middle,
     account,
+    configured,
     count,
     laid_out,
+    reopened,
     statement,
     voiding,
 )
@@ -507,3 +510,23 @@ def test_a_learner_with_hundreds_of_awards_is_judged_once_a_batch(
     assert len(judged) <= 200 + 400 + 450
     with place.session() as session:
         assert count(session, LearnerRow) == 1
+
+
+def test_a_saved_sheet_touches_only_him_of_whom_it_says_something_else(place: Middle) -> None:
+    others = [ANNA | {"email": f"{one}@example.org", "account": one, "username": ""} for one in ("10", "11", "12")]
+    place.sheet(ANNA, *others).post(*(statement(at, actor=account(str(at))) for at in (10, 11, 12)), statement(1)).run()
+    asked: list[str] = []
+    event.listen(place.store.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    place.sheet(*others, ANNA | {"profession": "DO"}).run(later=timedelta(minutes=5))
+    written = [sql for sql in asked if sql.startswith("UPDATE learner ") and "profession" in sql]
+    assert (len(written), sum("FROM learner_sign" in sql for sql in asked)) == (1, 1)
+
+
+def test_what_the_gates_let_pass_by_a_new_setting_passes_though_no_source_says_more(place: Middle) -> None:
+    place.sheet(NURSE).post(statement(1)).run()
+    assert place.only().state == "closed"
+    sheets = [{"sheet": place.folder / "learners.csv"}]
+    place.config = configured(place.folder, learners={"sources": sheets, "cme_professions": ["NP"]})
+    again = reopened(place)
+    again.run(later=timedelta(minutes=5))
+    assert again.only().state == "ready"

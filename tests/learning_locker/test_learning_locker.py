@@ -49,6 +49,7 @@ def test_what_is_found_out_about_it(learning_locker: RealLrs, source: SourceConf
     assert found.late > 0
 
 
+@pytest.mark.proof
 def test_three_writers_while_it_is_polled(learning_locker: RealLrs, store: Store, source: SourceConfig) -> None:
     config = config_for(source)
     polls: list[Counts] = []

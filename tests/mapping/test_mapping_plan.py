@@ -101,6 +101,7 @@ def test_what_the_plan_foretells_is_what_happens(place: Middle, case: str, sent:
     assert planned(place).is_empty
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("between", [MOVED, GONE, STRICT])
 @pytest.mark.parametrize("sent", ["unsent", "sent"])
 def test_the_way_back_is_foretold_too(place: Middle, between: str, sent: str) -> None:

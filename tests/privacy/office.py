@@ -18,7 +18,6 @@ from typing import Any
 from openpyxl import load_workbook
 from sqlmodel import select
 
-from connector.learners import directory
 from connector.sandbox.server import Sandbox
 from connector.store.tables import Credit, LearnerRow, Notice
 from tests.cli import rehearsal
@@ -61,7 +60,7 @@ def furnish(path: Path, sandbox: Sandbox, staff: Endpoint, mail: MailServer, web
     rehearsal.change(
         path,
         (LAST_SOURCE, f"{{moodle: {moodle}}}, {{sql: {sql}}}, {{http: {http}}}, {LAST_SOURCE}"),
-        ("refresh: 2s", f"refresh: 0s\n  known: mbox:{KNOWN.email}"),
+        ("refresh: 2s", f"refresh: 1h\n  known: mbox:{KNOWN.email}"),
         ("    registration:", f"    moodle: {site}\n    registration:"),
     )
     with path.open("a", encoding="utf-8") as file:
@@ -127,10 +126,6 @@ class Office:
             for row in session.exec(select(Credit)):
                 row.state_since = datetime.now(UTC) - timedelta(days=2)
                 session.add(row)
-
-    def forget_answers(self) -> None:
-        """What the sources said, and that they were silent."""
-        directory._MEMORIES.pop(self.scene.store, None)
 
     def learner(self, one: planted.Person) -> int:
         with self.scene.store.reading() as session:

@@ -128,12 +128,12 @@ class Scene:
         with self.store.reading() as session:
             return [case.credit for case in cases.open_cases(session)]
 
-    def told(self) -> Iterator[tuple[str, str]]:
+    def told(self, stories: int = 5) -> Iterator[tuple[str, str]]:
         """What stands in tables that hold no value, in stories, metrics and lists, by where it stands."""
         yield "metrics", health.exposition(self.store).decode()
         yield "readyz", str(health.readiness(self.store))
         yield from self.kept()
-        yield from self.stories(5)
+        yield from self.stories(stories)
         for command in (("records",), ("unmatched", "list")):
             yield " ".join(command), self.call(*command)
         yield "errors", "\n".join(self.errors)
@@ -156,11 +156,11 @@ class Scene:
 
     def commands(self) -> Iterator[tuple[str, str]]:
         """Every command that looks, in both its forms, and whatever else `told` has."""
-        yield from self.told()
-        yield from self.stories(16)
+        yield from self.told(stories=12)
         yield from self.shown()
-        for command in (("check",), ("learners", "check"), ("explain", "1")):
+        for command in (("check",), ("explain", "1")):
             yield " ".join(command), self.both(*command)
+        yield "learners check", self.call("learners", "check")
         for command in (("records",), ("records", "--learner", "1"), ("unmatched", "list")):
             yield " ".join(command), self.call(*command, "--json")
 

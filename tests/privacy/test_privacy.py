@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from connector import config as configuration
-from connector import pipeline
 from connector.errors import ConfigError
 from connector.sandbox.faults import FAULTS
 from connector.store.tables import StatementRow
 from tests.cli import rehearsal
 from tests.privacy import planted
-from tests.privacy.scene import SENDING, TO_READY, Scene, failures, leaks, states
+from tests.privacy.scene import SENDING, TO_READY, Scene, leaks, states
 
 
 def test_the_seen_are_seen() -> None:
@@ -27,9 +26,9 @@ def test_the_seen_are_seen() -> None:
 
 def test_a_good_day(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
     scene.arrives(1)
-    scene.arrives(2, birth="11-11")
-    scene.arrives(3, listed=False)
-    scene.arrives(4, fate="rejects", words="not enrolled")
+    scene.arrives(2, most=2, birth="11-11")
+    scene.arrives(3, most=2, listed=False)
+    scene.arrives(4, first=3, most=1, fate="rejects", words="not enrolled")
     for _ in range(3):
         scene.turn()
         scene.sandbox.pars.boards_answer()

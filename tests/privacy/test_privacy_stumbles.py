@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,6 +50,8 @@ PASSES = (
     {"connector.learners.sources.remote.Remote.ask": "learners", "connector.desk.carriers._notify": "desk"},
     {"connector.http.Http._send": "collection", "apprise.Apprise.notify": CONTAINED},
 )
+NEED_STATEMENTS, NEED_CREDITS, OF_WISHES = 2, 4, 1
+"""Only the first passes stumble over new statements and over what is to be sent, the second over what is wished for."""
 
 
 def explosive(met: set[str], where: str) -> Callable[..., Any]:
@@ -66,21 +68,22 @@ def prepare(office: Office, number: int) -> None:
     """Something waits for every stage: for the first one at the LRS, for the others in the store, and on the desk."""
     scene = office.scene
     first = 10 * (number + 1)
-    scene.arrives(first, first=number % 5, most=1)
-    scene.turn(TO_READY)
-    scene.arrives(first + 1, first=(number + 1) % 5, most=1)
-    scene.turn(("collection", "mapping"))
-    scene.arrives(first + 2, first=(number + 2) % 5, most=1)
-    scene.turn(("collection",))
-    scene.arrives(first + 3, most=1)
-    if number == 1:
+    if number < NEED_CREDITS:
+        scene.arrives(first, first=number % 5, most=1)
+        scene.turn(TO_READY)
+    if number < NEED_STATEMENTS:
+        scene.arrives(first + 1, first=(number + 1) % 5, most=1)
+        scene.turn(("collection", "mapping"))
+        scene.arrives(first + 2, first=(number + 2) % 5, most=1)
+        scene.turn(("collection",))
+        scene.arrives(first + 3, most=1)
+    if number == OF_WISHES:
         office.lay("back.csv", b"learner,row_check\n1,r1-0123456789\n")
         actor = f"account:{planted.person(10).home_page}|{planted.person(10).account}"
         assert "no daemon" in scene.call("learners", "link", actor, "1", "--yes")
         case = str(scene.open_cases()[0])
         assert "no daemon" in scene.call("unmatched", "fix", case, "--set", "birth_day=11-11")
     office.forget_notices()
-    office.forget_answers()
     scene.due()
 
 
@@ -106,7 +109,8 @@ def test_an_exception_with_values_in_its_text(
         failed = failures(scene)[before:]
         stages = {stage for stage, error in failed if "RuntimeError" in error}
         assert stages >= {*places.values()} - {CONTAINED}
-        scene.turn((*TO_READY, *SENDING))
+        if number < NEED_CREDITS:
+            scene.turn(SENDING)
         scene.sandbox.pars.boards_answer()
     scene.turn()
     assert any(row.posted_at for row in scene.all(WrittenBack))

@@ -100,6 +100,7 @@ def test_tincan_takes_what_ralph_returns(ralph: RealLrs, store: Store, setting: 
     assert not any(isinstance(typed(raw), Problem) for raw in raws)
 
 
+@pytest.mark.proof
 def test_three_writers_while_it_is_polled(ralph: RealLrs, store: Store, setting: tuple[Config, SourceConfig]) -> None:
     """A third of it is older than what has been read: a cursor on the newest time seen never shows these."""
     polls: list[Counts] = []
