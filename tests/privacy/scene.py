@@ -155,7 +155,7 @@ class Scene:
             yield f"explain {what}", "\n".join(str(line) for line in stories.explain(self.store, self.config, what))
 
     def commands(self) -> Iterator[tuple[str, str]]:
-        """Every command that looks, in both its forms, and whatever else `told` has."""
+        """Every command that looks, as a table and as JSON lines, and whatever else `told` has."""
         yield from self.told(stories=12)
         yield from self.shown()
         for command in (("check",), ("explain", "1")):

@@ -21,6 +21,9 @@ def test_the_seen_are_seen() -> None:
     values = (one.given, one.family.upper(), one.email, one.npi, one.states[0][1], one.boards[0][1])
     for value in (*values, "1904-12-30", "12/30", " 12-30", planted.CREDENTIALS.password):
         assert planted.seen_in(f"x {value} y"), value
+    for born in (planted.BORN, f"born in {planted.YEAR}", f"12/31/{planted.YEAR}", f'"{planted.EPOCH}"'):
+        assert planted.seen_in(f"x {born} y", "year"), born
+    assert not planted.seen_in(f"7f8a0c5e-{planted.YEAR}-4abc 0.{planted.YEAR} 1{planted.YEAR}")
     assert not planted.seen_in("2026-12-30 177 aa1770012345bb rehearsal")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.learners.sources import sql
-from connector.store.tables import Notice, WrittenBack
+from connector.store.tables import Notice, Suggestion, Wish, WrittenBack
 from tests.privacy import planted
 from tests.privacy.office import Office, corrected, mode, renamed
 from tests.privacy.scene import SENDING, TO_CONFIRMED, Scene, leaks, states
@@ -119,8 +119,12 @@ def took_place(office: Office) -> None:
     scene = office.scene
     names = {path.name for path in laid(office)}
     assert {"Zqfamily corrections.refused.xlsx", "broken.xlsx.txt", "broken.csv.txt"} <= names
-    assert len({row.kind for row in scene.all(Notice) if row.sent_at}) == 4
-    assert scene.all(Notice, Notice.code)
+    told = [row.kind for row in scene.all(Notice) if row.sent_at]
+    assert {kind.partition(":")[0] for kind in told} == {"digest", "learner"}
+    assert any("is missing" in body for body in office.mail.bodies())
+    assert {row.kind for row in scene.all(Wish) if row.done_at} >= {"desk.fix", "desk.retry", "desk.close", "desk.link"}
+    assert scene.all(Suggestion)
+    assert any(row.posted_at for row in scene.all(WrittenBack))
 
 
 FAULTS_OF_SQL = (

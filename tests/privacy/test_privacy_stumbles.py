@@ -44,9 +44,9 @@ PASSES = (
     {
         "connector.learners.sources.sql.SqlDatabase.fetch": CONTAINED,
         "connector.pars.client.ParsClient.send": "submission",
-        "connector.desk.sheet.write": "desk",
+        "connector.desk.writeback._statement": "desk",
     },
-    {"connector.learners.sources.http_json.HttpPeople.fetch": CONTAINED, "connector.desk.writeback._statement": "desk"},
+    {"connector.learners.sources.http_json.HttpPeople.fetch": CONTAINED, "connector.desk.sheet.write": "desk"},
     {"connector.learners.sources.remote.Remote.ask": "learners", "connector.desk.carriers._notify": "desk"},
     {"connector.http.Http._send": "collection", "apprise.Apprise.notify": CONTAINED},
 )
@@ -69,7 +69,7 @@ def prepare(office: Office, number: int) -> None:
     scene = office.scene
     first = 10 * (number + 1)
     if number < NEED_CREDITS:
-        scene.arrives(first, first=number % 5, most=1)
+        scene.arrives(first, most=1)
         scene.turn(TO_READY)
     if number < NEED_STATEMENTS:
         scene.arrives(first + 1, first=(number + 1) % 5, most=1)
