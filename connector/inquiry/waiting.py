@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from connector.inquiry.lrs_report import span
 from connector.inquiry.story import Line, moment
 from connector.records import Completion, Evidence, Need
-from connector.store import poison
+from connector.store.reasons import STUMBLED
 from connector.store.tables import EvidenceRow, LearnerKey, StatementRow
 
 
@@ -20,7 +20,7 @@ def told(session: Session, row: EvidenceRow, depth: int) -> Iterator[Line]:
     if completion.completed_on is None:
         text = "next: its date is open, and Moodle is asked when it was completed"
         yield Line(depth=depth, at=moment(row.next_at), text=text)
-    elif row.reason == poison.CODE:
+    elif row.reason == STUMBLED:
         text = "next: the connector stumbled over what the learner sources say of this actor, and tries again"
         yield Line(depth=depth, at=moment(row.next_at), text=text)
     elif not row.reason:

@@ -24,6 +24,7 @@ from connector.logs import log
 from connector.moodle import CourseCompletion, Moodle, User
 from connector.records import Actor, ActorKey, Completion, Counts, Problem
 from connector.store import poison
+from connector.store.reasons import STUMBLED
 from connector.store.session import Store
 from connector.store.tables import Event, EvidenceRow, StatementRow
 from connector.store.tables.collected import OPEN
@@ -94,7 +95,7 @@ def fill(store: Store, config: Config, counts: Counts) -> None:
 def _is_due(now: datetime) -> ColumnElement[bool]:
     """Also what would wait longer than anything of ours does: our own clock was ahead when it was written. Who waits
     because of his learner needs no date."""
-    return (col(EvidenceRow.reason) != poison.CODE) & or_(
+    return (col(EvidenceRow.reason) != STUMBLED) & or_(
         col(EvidenceRow.next_at) <= now, col(EvidenceRow.next_at) > now + LATEST
     )
 

@@ -32,7 +32,7 @@ from connector.learners import (
 from connector.records import Actor, ActorKey, Completion, Counts, Problem
 from connector.store import poison, wishes
 from connector.store.leases import alone
-from connector.store.reasons import NOT_ELIGIBLE, VOIDED
+from connector.store.reasons import NOT_ELIGIBLE, STUMBLED, VOIDED
 from connector.store.session import Store
 from connector.store.states import LIVE, State
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow
@@ -111,7 +111,7 @@ def _waiting(store: Store, after: int) -> Sequence[EvidenceRow]:
 def _is_its_turn(now: datetime) -> ColumnElement[bool]:
     """Its date is known, and if its learner made us stumble, a pause has passed; or our own clock was ahead then."""
     pause = or_(col(EvidenceRow.next_at) <= now, col(EvidenceRow.next_at) > now + poison.PAUSE)
-    return or_(col(EvidenceRow.next_at).is_(None), (col(EvidenceRow.reason) == poison.CODE) & pause)
+    return or_(col(EvidenceRow.next_at).is_(None), (col(EvidenceRow.reason) == STUMBLED) & pause)
 
 
 def _join(
@@ -229,7 +229,7 @@ def _attach_safely(
     does, it waits: what a source says of him tomorrow may be better."""
     learner = people.of_key(session, ActorKey(row.actor_key))
     if learner is None:
-        row.reason, row.next_at = poison.CODE, opening.now + poison.PAUSE
+        row.reason, row.next_at = STUMBLED, opening.now + poison.PAUSE
         session.add(row)
         counts["put_off"] += 1
         return

@@ -404,7 +404,7 @@ def test_a_completion_whose_learner_makes_us_stumble_is_tried_again(
         place.post(statement(1), statement(2, actor=account("4"))).run()
         assert place.run() == {}
     assert [(row.outcome, row.reason) for row in place.evidence()] == [
-        ("completion", "connector.unexpected"),
+        ("completion", "learner.stumbled"),
         ("completion", ""),
     ]
     place.run(later=timedelta(hours=1))
