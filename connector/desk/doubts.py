@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sqlmodel import Session, col, select
 
-from connector.desk.suggestions import lives_as
 from connector.pars.identity import Person, signs
 from connector.pars.names import family, plain
 from connector.sheets.writing import shown
 from connector.store import wishes
 from connector.store.fixes import ACTOR_NAME, IDS
+from connector.store.people import lives_as
 from connector.store.signs import of_signs
 from connector.store.tables import Wish
 
@@ -72,7 +72,7 @@ def held_elsewhere(session: Session, learner: int, fields: Mapping[str, str]) ->
     for name, value in fields.items():
         if name.startswith(IDS):
             mine = signs(Person(ids={name.removeprefix(IDS): value}))
-            others = {lives_as(session, one) for one in of_signs(session, mine)} - {learner}
+            others = {owner.id for one in of_signs(session, mine) if (owner := lives_as(session, one))} - {learner}
             found |= {name: min(others)} if others else {}
     return found
 

@@ -21,11 +21,11 @@ from connector.pars.identity import Person
 from connector.records import Counts
 from connector.store import matches, poison
 from connector.store.leases import alone
-from connector.store.people import permitted
+from connector.store.people import lives_as, permitted
 from connector.store.session import Store
 from connector.store.signs import people
 from connector.store.states import State
-from connector.store.tables import Award, Credit, LearnerMatch, LearnerRow, LearnerSign, Suggestion
+from connector.store.tables import Award, Credit, LearnerMatch, LearnerSign, Suggestion
 
 _BATCH: Final = 50
 _MOST_SIGNS: Final = 500  # parameters of one question
@@ -239,12 +239,6 @@ def _owners(session: Session, signs: Collection[str]) -> dict[str, set[int]]:
     for start in range(0, len(wanted), _MOST_SIGNS):
         rows = select(LearnerSign).where(col(LearnerSign.sign).in_(wanted[start : start + _MOST_SIGNS]))
         for row in session.exec(rows):
-            found[row.sign].add(lives_as(session, row.learner_id))
+            if owner := lives_as(session, row.learner_id):
+                found[row.sign].add(owner.id)
     return found
-
-
-def lives_as(session: Session, number: int) -> int:
-    row = session.get_one(LearnerRow, number)
-    while row.merged_into is not None:
-        row = session.get_one(LearnerRow, row.merged_into)
-    return row.id

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from connector.desk import cases
 from connector.records import Actor, Frozen, Problem
+from connector.store.people import lives_as
 from connector.store.session import Store
 from connector.store.tables import Award, Credit, LearnerKey, LearnerRow
 
@@ -89,10 +90,7 @@ def find_learner(session: Session, text: str) -> LearnerRow | None:
     """By number or actor key; whoever was merged into another is that other."""
     link = session.get(LearnerKey, text)
     number = link.learner_id if link else int(text) if is_number(text) else None
-    row = session.get(LearnerRow, number) if number is not None else None
-    while row is not None and row.merged_into is not None:
-        row = session.get(LearnerRow, row.merged_into)
-    return row
+    return lives_as(session, number) if number is not None else None
 
 
 def one(session: Session, credit: Credit) -> Row:

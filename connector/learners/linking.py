@@ -20,7 +20,7 @@ from connector.learners.merging import gives_away, is_someone_else
 from connector.records import ActorKey, Counts, Learner
 from connector.store import fixes, poison, wishes
 from connector.store.leases import alone
-from connector.store.people import newest_consent
+from connector.store.people import lives_as, newest_consent
 from connector.store.session import Store
 from connector.store.signs import sign
 from connector.store.tables import Award, ConsentRow, Event, LearnerKey, LearnerRow, Wish
@@ -67,7 +67,7 @@ def _open(store: Store, kind: str) -> list[int]:
 
 def _concerned(session: Session, wish: Wish) -> set[ActorKey]:
     """Every actor of the two."""
-    actor, into = ActorKey(wish.args["actor"]), _final(session, wish.args["learner"])
+    actor, into = ActorKey(wish.args["actor"]), lives_as(session, wish.args["learner"])
     link = session.get(LearnerKey, actor)
     learners = {into.id} if into else set[int]()
     keys = people.keys_of(session, learners | ({link.learner_id} if link else set()))
@@ -77,7 +77,7 @@ def _concerned(session: Session, wish: Wish) -> set[ActorKey]:
 def _link(
     session: Session, opening: Opening, actor: ActorKey, learner: int, answers: Answers, by: str, counts: Counts
 ) -> str:
-    into, link = _final(session, learner), session.get(LearnerKey, actor)
+    into, link = lives_as(session, learner), session.get(LearnerKey, actor)
     if into is None or (link and (link.learner_id, link.origin) == (into.id, claiming.PERSON)):
         return GONE
     other = session.get_one(LearnerRow, link.learner_id) if link and link.learner_id != into.id else None
@@ -149,11 +149,3 @@ def _settle(session: Session, opening: Opening, changed: Mapping[int, bool], cou
 
 def _tell(session: Session, opening: Opening, learner: int, what: str, by: str) -> None:
     session.add(Event(at=opening.now, subject="learner", subject_id=str(learner), what=what, by=by))
-
-
-def _final(session: Session, learner: int) -> LearnerRow | None:
-    """Whoever was merged into another is that other."""
-    row = session.get(LearnerRow, learner)
-    while row is not None and row.merged_into is not None:
-        row = session.get(LearnerRow, row.merged_into)
-    return row

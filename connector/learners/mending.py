@@ -9,6 +9,7 @@ from connector.learners.award import Opening
 from connector.records import Counts
 from connector.store import attention, fixes
 from connector.store.moves import move
+from connector.store.people import lives_as
 from connector.store.reasons import NOT_ELIGIBLE
 from connector.store.signs import sign
 from connector.store.states import State
@@ -25,9 +26,7 @@ _LEFT = (State.HELD, *_SENT_NO, State.WITHDRAWAL_REFUSED)
 
 def fix(session: Session, opening: Opening, learner_id: int, fields: dict[str, str], by: str, counts: Counts) -> bool:
     """Correct a learner's fields and judge his credits at once; False where nothing is changed by it."""
-    row = session.get(LearnerRow, learner_id)
-    while row is not None and row.merged_into is not None:
-        row = session.get(LearnerRow, row.merged_into)
+    row = lives_as(session, learner_id)
     if row is None:
         return False
     changed = [field for field in sorted(fields) if _put(session, opening, row, field, fields[field], by)]

@@ -45,6 +45,14 @@ def _learner(row: LearnerRow, fixed: Mapping[str, str], consent: Consent | None)
     )
 
 
+def lives_as(session: Session, number: int) -> LearnerRow | None:
+    """Whoever was merged into another is that other."""
+    row = session.get(LearnerRow, number)
+    while row is not None and row.merged_into is not None:
+        row = session.get(LearnerRow, row.merged_into)
+    return row
+
+
 def snapshot(learner: Learner) -> dict[str, str]:
     """The identity a credit leaves under, kept on its row: a question or a withdrawal must name the same person."""
     return {
