@@ -20,7 +20,8 @@ VERB = "https://cme.example.edu/verbs/reported"
 
 def test_ralph_takes_what_we_write_and_takes_it_once(ralph: RealLrs, tmp_path: Path) -> None:
     when = datetime(2026, 3, 10, 12, tzinfo=UTC)
-    about = sends.moodle_course_completed(World(when.date()).people["aoneill"], 57, "Stewardship", when)
+    person = World(when.date()).people["aoneill"]
+    about = sends.moodle_course_completed(person, 990, "A course that no rule takes", when)  # others read this LRS too
     [about["id"]] = ralph.post([about])
     account = about["actor"]["account"]
     said = {"certification": "AMA PRA Category 1", "amount": 1.5, "activity": "203512347"}
