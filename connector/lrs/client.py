@@ -143,7 +143,7 @@ class LrsClient:
         `taken`: another statement has this id. `refused`: the LRS will never take this one.
         """
         answer = self._read(self._statements, {"statementId": statement_id}, put=raw)
-        if answer.status in (200, 204):
+        if answer.status == 204 or (answer.status == 200 and not answer.body.lstrip().startswith(b"<")):
             return "stored"
         if answer.status == 409:
             return "stored" if self._holds_report(statement_id) else "taken"

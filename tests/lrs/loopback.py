@@ -81,7 +81,7 @@ def _handler(lrs: FakeLrs) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(said.body)
 
-        do_POST = do_CONNECT = do_GET  # noqa: N815 - a token endpoint and a proxy have no other manners
+        do_PUT = do_POST = do_CONNECT = do_GET  # noqa: N815 - a store, a token endpoint, a proxy: no other manners
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass

@@ -142,6 +142,13 @@ def test_a_status_says_who_must_act(status: int, kind: type[ConnectorError], cod
     assert "Learner" not in str(error)
 
 
+def test_a_login_page_is_no_proof_that_a_statement_was_stored() -> None:
+    with FakeLrs(in_turn(Said(b"\n<html>Log in</html>"), Said(b""))) as lrs, client(lrs.endpoint) as one:
+        with pytest.raises(NeedsOperator, match="answers a PUT with a page"):
+            one.put("1", b"{}")
+        assert one.put("1", b"{}") == "stored"
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_carried(status: int) -> None:
     error = refusal(in_turn(Said(b"", status, {"Retry-After": "17"})))
