@@ -6,7 +6,7 @@ Knows no PARS and no table: who asks PARS, and whose number a value is already, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -108,12 +108,13 @@ def candidates(known: Known) -> list[Candidate]:
     return singles + (_once(islice(_pairs(singles), _PAIRS)) if _looks_at_all(known) else [])
 
 
-def best(known: Known, found: Iterable[Candidate], taken: Collection[str]) -> list[Candidate]:
-    """At most MOST, without those that would make him another learner: `taken` are signs of others. Where the number
-    that stands there is another's already, that is the fault, and no near miss."""
+def best(known: Known, found: Sequence[Candidate], taken: Collection[str]) -> list[Candidate]:
+    """At most MOST, without those that would make him another learner: `taken` are signs of others. One that says more
+    than such a one is such a one. Where the number that stands there is another's, that is the fault, no near miss."""
     if number_signs(known) & set(taken):
         return []
-    return [one for one in found if not new_signs(known, one) & set(taken)][:MOST]
+    of_others = [one.corrected.items() for one in found if new_signs(known, one) & set(taken)]
+    return [one for one in found if not any(other <= one.corrected.items() for other in of_others)][:MOST]
 
 
 def number_signs(known: Known) -> set[str]:

@@ -158,6 +158,15 @@ def test_what_is_another_learners_is_not_proposed() -> None:
     assert {"birth_day": "04-12"} not in [found.corrected for found in best(twin, candidates(twin), theirs)], "a twin"
 
 
+def test_a_namesake_is_not_proposed_without_accents_either() -> None:
+    one = known(family_name="Wójcik", birth_day="12-04")
+    theirs = signs(ANA.model_copy(update={"family_name": "Wójcik", "birth_day": "04-12", "ids": {}}))
+    assert {"family_name": "Wojcik", "birth_day": "04-12"} in [found.corrected for found in candidates(one)]
+    left = [found.corrected for found in best(one, candidates(one), theirs)]
+    assert left
+    assert not [fields for fields in left if fields.get("birth_day") == "04-12"]
+
+
 def test_single_corrections_stand_before_pairs() -> None:
     found = candidates(known(family_name="Bell-Ortiz", birth_day="12-04"))
     kinds = ["+" in one.cause for one in found]

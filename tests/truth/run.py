@@ -33,7 +33,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     logs.set_up(level="error")
-    console, began = Console(), time.monotonic()
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Sandbox(load=False, today=TODAY) as sandbox:
         with console.status("planting") as status:
             town = Town(Path(folder), plant(asked.learners, asked.seed), sandbox, "warn")
