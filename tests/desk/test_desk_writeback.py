@@ -47,7 +47,7 @@ def complete(place: Delivery, person: str = "aoneill", course: int = 57, title: 
     """A completion in the LRS, and every stage until its credits are confirmed."""
     when = datetime.now(UTC) - timedelta(hours=2)
     statement = sends.moodle_course_completed(place.sandbox.world.people[person], course, title, when)
-    [statement["id"]] = place.sandbox.post([statement])
+    [statement["id"]] = place.sandbox.lrs.store([statement])
     confirm(place)
     return statement
 
@@ -182,10 +182,7 @@ def test_an_outage_is_said_once_and_the_older_word_is_skipped(delivery: Delivery
     switch_on(delivery)
     delivery.sandbox.switch("error-500", side="lrs", operation="store", times=None)
     with capture_logs() as log:
-        when = datetime.now(UTC) - timedelta(hours=2)
-        person = delivery.sandbox.world.people["aoneill"]
-        delivery.sandbox.lrs.store([sends.moodle_course_completed(person, 57, "Stewardship", when)])
-        confirm(delivery)
+        complete(delivery)
         for _ in range(3):
             write(delivery)
             delivery.pass_by(minutes=35)
@@ -207,10 +204,7 @@ def test_a_login_that_may_not_write_stops_it_and_nothing_else(delivery: Delivery
     switch_on(delivery)
     delivery.sandbox.switch("forbidden", side="lrs", operation="store", times=None)
     with capture_logs() as log:
-        when = datetime.now(UTC) - timedelta(hours=2)
-        person = delivery.sandbox.world.people["aoneill"]
-        delivery.sandbox.lrs.store([sends.moodle_course_completed(person, 57, "Stewardship", when)])
-        confirm(delivery)
+        complete(delivery)
         for _ in range(3):
             write(delivery)
             delivery.pass_by(minutes=35)
