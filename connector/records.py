@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal, NewType
+from typing import Annotated, Any, Literal, NewType
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
@@ -187,6 +188,24 @@ class Learner(Frozen):
     consent: Consent | None = None
     rems: dict[str, str] = Field(default_factory=dict)  # practice_area, state, ... for REMS records
     origins: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def known_as(
+        cls,
+        given_name: str | None,
+        family_name: str | None,
+        birth_day: str | None,
+        ids: Mapping[str, str],
+        **more: Any,
+    ) -> Learner:
+        """From plain texts as tables keep them: what is empty or missing is unknown."""
+        return cls(
+            given_name=PersonName(given_name) if given_name else None,
+            family_name=PersonName(family_name) if family_name else None,
+            birth_day=BirthDay(birth_day) if birth_day else None,
+            ids={domain: LicenceNumber(value) for domain, value in ids.items()},
+            **more,
+        )
 
 
 class Dispute(Frozen):

@@ -21,7 +21,7 @@ from connector.pars import lookup, vocabulary
 from connector.pars.client import ParsClient
 from connector.pars.exchange import CannotSend, Unclear
 from connector.pars.identity import Person
-from connector.records import BirthDay, Counts, Identifier, Learner, LicenceNumber, PersonName
+from connector.records import Counts, Identifier, Learner, LicenceNumber
 from connector.store import matches, poison
 from connector.store.people import permitted
 from connector.store.session import Store
@@ -131,7 +131,7 @@ def _try(store: Store, client: ParsClient, row: Suggestion) -> str | None:
         return matches.UNCLEAR
     number = Identifier(domain=domain, value=LicenceNumber(after.ids[domain]))
     try:
-        found = lookup.match(client, _as_learner(after), number).found
+        found = lookup.match(client, Learner.known_as(**after.model_dump()), number).found
     except (Unclear, CannotSend):
         return matches.UNCLEAR
     except (RetryLater, NeedsOperator):
@@ -169,13 +169,3 @@ def _keep(store: Store, asked: Suggestion, answer: str) -> bool:
         row.asked_at = datetime.now(UTC)
         session.add(row)
         return row.answer == matches.YES
-
-
-def _as_learner(person: Person) -> Learner:
-    """The strict value, for a question to PARS."""
-    return Learner(
-        given_name=PersonName(person.given_name) if person.given_name else None,
-        family_name=PersonName(person.family_name) if person.family_name else None,
-        birth_day=BirthDay(person.birth_day) if person.birth_day else None,
-        ids={domain: LicenceNumber(value) for domain, value in person.ids.items()},
-    )

@@ -13,7 +13,7 @@ from connector.learners import merging
 from connector.learners.directory import Answers
 from connector.learners.merging import gives_away, is_someone_else
 from connector.learners.sources.fields import is_clean
-from connector.records import ActorKey, BirthDay, Dispute, Found, Learner, LicenceNumber, PersonName
+from connector.records import ActorKey, Dispute, Found, Learner
 from connector.store.people import as_learner
 from connector.store.tables import LearnerKey, LearnerRow
 
@@ -115,12 +115,7 @@ def is_given_away(row: LearnerRow, said: Found | None) -> bool:
 
 def kept(row: LearnerRow) -> Learner:
     """What the sources said last, without anybody's fixes."""
-    return Learner(
-        given_name=PersonName(row.given_name) if row.given_name else None,
-        family_name=PersonName(row.family_name) if row.family_name else None,
-        birth_day=BirthDay(row.birth_day) if row.birth_day else None,
-        ids={domain: LicenceNumber(value) for domain, value in row.ids.items()},
-    )
+    return Learner.known_as(row.given_name, row.family_name, row.birth_day, row.ids)
 
 
 def _others(session: Session, row: LearnerRow, keys: Collection[ActorKey]) -> list[ActorKey]:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
-from connector.records import Actor, BirthDay, Consent, Learner, LicenceNumber, PersonName, Problem
+from connector.records import Actor, Consent, Learner, Problem
 from connector.store import fixes
 from connector.store.tables import ConsentRow, LearnerRow
 
@@ -30,19 +30,11 @@ def as_learners(session: Session, rows: Collection[LearnerRow]) -> dict[int, Lea
 
 
 def _learner(row: LearnerRow, fixed: Mapping[str, str], consent: Consent | None) -> Learner:
-    names = {name: fixed.get(name, getattr(row, name)) for name in ("given_name", "family_name", "birth_day")}
-    given, family, birth = names["given_name"], names["family_name"], names["birth_day"]
-    ids = row.ids | fixes.fixed_ids(fixed)
-    return Learner(
-        given_name=PersonName(given) if given else None,
-        family_name=PersonName(family) if family else None,
-        birth_day=BirthDay(birth) if birth else None,
-        ids={domain: LicenceNumber(value) for domain, value in ids.items()},
-        profession=fixed.get("profession", row.profession),
-        consent=consent,
-        rems=row.rems,
-        origins=row.origins,
-    )
+    given, family, birth = (fixed.get(name, getattr(row, name)) for name in ("given_name", "family_name", "birth_day"))
+    return Learner.known_as(
+        given, family, birth, row.ids | fixes.fixed_ids(fixed),
+        profession=fixed.get("profession", row.profession), consent=consent, rems=row.rems, origins=row.origins,
+    )  # fmt: skip
 
 
 def lives_as(session: Session, number: int) -> LearnerRow | None:
