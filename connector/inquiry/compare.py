@@ -25,7 +25,8 @@ from connector.mapping.evaluate import evaluate
 from connector.mapping.language.conditions import pinned
 from connector.mapping.language.short_names import VERBS
 from connector.mapping.loader import Ruleset
-from connector.moodle import Course, Moodle, User
+from connector.moodle.answers import Course, User
+from connector.moodle.client import Moodle
 from connector.records import Completion, Frozen, Ignored
 from connector.store.session import Store
 from connector.store.tables import Source, StatementRow

@@ -17,7 +17,7 @@ from connector.learners import people
 from connector.learners.moodle_users import actor, forms, open_moodle
 from connector.learners.sources.sheet import row_keys
 from connector.lrs.actors import NotUsableError, actor_key
-from connector.moodle import User
+from connector.moodle.answers import User
 from connector.records import ActorKey, Frozen
 from connector.sheets import SheetRow, read_sheet
 from connector.sheets.rows import CELL, refuse_all

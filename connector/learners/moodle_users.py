@@ -7,7 +7,8 @@ import re
 from typing import Any
 
 from connector.config import MoodleConfig
-from connector.moodle import Moodle, User
+from connector.moodle.answers import User
+from connector.moodle.client import Moodle
 from connector.records import ActorKey
 
 _COURSE = "/course/view.php?id="

@@ -21,7 +21,8 @@ from connector.errors import ConfigError, ConnectorError, NeedsOperator, RetryLa
 from connector.learners import corrections
 from connector.learners.moodle_users import account_of, course_of, forms, number_of, open_moodle
 from connector.logs import log
-from connector.moodle import CourseCompletion, Moodle, User
+from connector.moodle.answers import CourseCompletion, User
+from connector.moodle.client import Moodle
 from connector.records import Actor, ActorKey, Completion, Counts, Problem
 from connector.store import poison
 from connector.store.reasons import STUMBLED

@@ -14,7 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from connector.errors import ConnectorError, NeedsOperator, RetryLater
-from connector.moodle import RIGHTS, CourseCompletion, Moodle
+from connector.moodle.answers import CourseCompletion
+from connector.moodle.client import RIGHTS, Moodle
 from connector.sandbox.moodle.site import ROLES
 from connector.sandbox.server import Sandbox
 from tests.moodle.place import ANNA_ID, COURSE
@@ -148,7 +149,7 @@ def test_what_a_site_says_of_itself_may_be_shown(speaking: Callable[[Answers], M
 def test_an_answer_that_no_moodle_gives_is_not_read(
     speaking: Callable[[Answers], Moodle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connector.moodle.MOST_BYTES", 1000)
+    monkeypatch.setattr("connector.moodle.client.MOST_BYTES", 1000)
     with pytest.raises(RetryLater) as caught:
         speaking(lambda _: (200, b"[" + b"[]," * 500 + b"[]]")).users_by_field("email", ["a@example.org"])
     assert caught.value.code == "moodle.no_answer"

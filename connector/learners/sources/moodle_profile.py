@@ -17,7 +17,8 @@ from connector.config import Config, MoodleConfig, MoodleProfile
 from connector.errors import NeedsOperator
 from connector.learners.moodle_users import account_of, forms, number_of, open_moodle
 from connector.learners.sources.fields import lack, learner
-from connector.moodle import Moodle, Profile, ProfileField, User
+from connector.moodle.answers import Profile, ProfileField, User
+from connector.moodle.client import Moodle
 from connector.pars.identifiers import UNREADABLE
 from connector.records import Actor, ActorKey, Found, Problem
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 from urllib.parse import urlencode
@@ -18,12 +18,12 @@ from pydantic import SecretStr
 
 from connector.errors import ConnectorError, NeedsOperator, RetryLater
 from connector.http import Http, HttpAnswer
+from connector.moodle import answers
+from connector.moodle.answers import Course, CourseCompletion, Profile, State, User
 
 CONNECT_SECONDS = 10.0
 MOST_BYTES = 8 * 1024 * 1024
 """Of one answer: what is made of it is thirty times as large."""
-MOST_SHOWN = 100
-"""Characters of what the site says of itself: it is shown to people."""
 BATCH = 50
 """Values of one question for users or courses."""
 ROSTER_PAGE = 500
@@ -46,12 +46,8 @@ RIGHTS: Final[Mapping[str, str]] = {
 """Every function that is called, and the capabilities of the role that it needs."""
 
 Field = Literal["id", "username", "email"]
-State = Literal["complete", "incomplete", "no_criteria", "not_enrolled", "gone", "no_course"]
 
-_OWN_FIELDS = ("firstname", "lastname", "middlename", "alternatename", "idnumber", "institution", "department")
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,60}")
-_ANY = 2  # Moodle's COMPLETION_AGGREGATION_ANY: one criterion is enough
-_LAST_SECOND = 253_370_764_800  # 1 January 9999: every zone has the day of it
 
 # What Moodle says about the course or user that was asked for: an answer, no failure.
 _ABOUT: Final[Mapping[str, State]] = {
@@ -102,50 +98,6 @@ class SiteInfo:
         return sorted(RIGHTS.keys() - self.functions)
 
 
-@dataclass(frozen=True, slots=True)
-class User:
-    """A user as far as statements name users; empty where Moodle shows this token no more."""
-
-    id: int
-    username: str = field(default="", repr=False)
-    email: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileField:
-    """A field of a profile as it is kept: a date is seconds since 1970, a tick `1` or `0`, of a menu its words."""
-
-    kind: str  # Moodle's: text, menu, checkbox, datetime, ...; "" for what every user has
-    text: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A user with the fields that are not blank and that this token is shown, by their short names."""
-
-    user: User
-    zone: str  # the user's own, 99 for the site's
-    fields: Mapping[str, ProfileField] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """A course as the plugin's statements describe it."""
-
-    id: int
-    name: str
-    short_name: str
-    id_number: str
-
-
-@dataclass(frozen=True, slots=True)
-class CourseCompletion:
-    """Where one user stands in one course; `at` is None also for a complete one whose criteria have no time."""
-
-    state: State
-    at: datetime | None = None
-
-
 class _Said(Exception):
     """One of Moodle's own error codes about what was asked for; never leaves this module."""
 
@@ -166,34 +118,34 @@ class Moodle:
         self._http = Http(blame="moodle", connect=min(CONNECT_SECONDS, seconds), read=seconds, verify=ca_bundle or True)
 
     def site_info(self) -> SiteInfo:
-        said = _block(self._ask(SITE_INFO))
-        names = [_text(one, "name") for one in _list(said.get("functions"))]
-        return SiteInfo(_shown(said, "siteurl").rstrip("/"), _shown(said, "release"), frozenset(names))
+        said = answers.block(self._ask(SITE_INFO))
+        names = [answers.text(one, "name") for one in answers.listed(said.get("functions"))]
+        return SiteInfo(answers.shown(said, "siteurl").rstrip("/"), answers.shown(said, "release"), frozenset(names))
 
     def users_by_field(self, name: Field, values: Iterable[str]) -> list[User]:
         """All users with one of these values; whom Moodle does not know, or not show, is left out."""
-        return [_user(one) for one in self._found(name, values)]
+        return [answers.user_of(one) for one in self._found(name, values)]
 
     def profiles(self, name: Field, values: Iterable[str]) -> list[Profile]:
         """The same users, and what their profiles say."""
-        return [_profile(one) for one in self._found(name, values)]
+        return [answers.profile_of(one) for one in self._found(name, values)]
 
     def _found(self, name: Field, values: Iterable[str]) -> Iterator[Any]:
         for some in _batches(list(dict.fromkeys(values))):
             listed = {f"values[{place}]": value for place, value in enumerate(some)}
-            yield from _list(self._ask(USERS, {"field": name, **listed}))
+            yield from answers.listed(self._ask(USERS, {"field": name, **listed}))
 
     def enrolled_users(self, course: int) -> Iterator[User]:
         """Everybody enrolled in a course, teachers and suspended enrolments included; nobody where there is none."""
         known: set[int] = set()
         while len(known) < MOST_USERS:
             try:
-                listed = _list(self._ask(ENROLLED, _roster(course, len(known))))
+                listed = answers.listed(self._ask(ENROLLED, _roster(course, len(known))))
             except _Said as said:
                 if _ABOUT[said.errorcode] != "no_course":
                     raise self._unexpected(said.errorcode) from None
                 return
-            fresh = [user for user in map(_user, listed) if user.id not in known]
+            fresh = [user for user in map(answers.user_of, listed) if user.id not in known]
             known.update(user.id for user in fresh)
             yield from fresh
             if not fresh or len(listed) < ROSTER_PAGE:
@@ -201,20 +153,20 @@ class Moodle:
 
     def course_completion(self, course: int, user: int) -> CourseCompletion:
         try:
-            said = _block(self._ask(COMPLETION, {"courseid": str(course), "userid": str(user)}))
+            said = answers.block(self._ask(COMPLETION, {"courseid": str(course), "userid": str(user)}))
         except _Said as refusal:
             return CourseCompletion(_ABOUT[refusal.errorcode])
-        status = _block(said.get("completionstatus"))
+        status = answers.block(said.get("completionstatus"))
         if status.get("completed") is not True:
             return CourseCompletion("incomplete")
-        return CourseCompletion("complete", _completed_at(status))
+        return CourseCompletion("complete", answers.completed_at(status))
 
     def courses(self, ids: Iterable[int]) -> list[Course]:
         """Those of these courses that are there."""
         found: list[Course] = []
         for some in _batches([str(one) for one in ids]):
-            said = _block(self._ask(COURSES, {"field": "ids", "value": ",".join(some)}))
-            found += map(_course, _list(said.get("courses")))
+            said = answers.block(self._ask(COURSES, {"field": "ids", "value": ",".join(some)}))
+            found += map(answers.course_of, answers.listed(said.get("courses")))
         return found
 
     def _ask(self, function: str, params: Mapping[str, str] | None = None) -> Any:
@@ -232,7 +184,7 @@ class Moodle:
         try:
             said = orjson.loads(answer.body)
         except orjson.JSONDecodeError:
-            raise _unreadable() from None
+            raise answers.unreadable() from None
         if isinstance(said, dict) and ("exception" in said or "errorcode" in said):
             raise self._refused(function, said.get("errorcode"))
         return said
@@ -274,20 +226,6 @@ def _roster(course: int, after: int) -> dict[str, str]:
     for place, (name, value) in enumerate(options.items()):
         params |= {f"options[{place}][name]": name, f"options[{place}][value]": value}
     return params
-
-
-def _completed_at(status: Mapping[str, Any]) -> datetime | None:
-    """The moment at which enough of the criteria were fulfilled: the last of all, the first of any.
-
-    Moodle gives no date of the completion itself, and its event is as late as its cron.
-    """
-    criteria = [
-        one for one in _list(status.get("completions")) if isinstance(one, dict) and one.get("complete") is True
-    ]
-    times = [time for one in criteria if type(time := one.get("timecompleted")) is int and 0 < time <= _LAST_SECOND]
-    if not times or (len(times) < len(criteria) and status.get("aggregation") != _ANY):
-        return None
-    return datetime.fromtimestamp(min(times) if status.get("aggregation") == _ANY else max(times), UTC)
 
 
 def _judge(answer: HttpAnswer) -> None:
@@ -362,58 +300,5 @@ def _barred(refusal: tuple[str, str, str], code: str, function: str = "") -> Nee
     return NeedsOperator(ours, message.format(code=code, function=function), hint.format(rights=rights))
 
 
-def _unreadable() -> RetryLater:
-    return RetryLater(
-        "moodle.unreadable",
-        "Moodle's answer is not what its web service answers",
-        "a login page, a proxy's error page or another service may stand at this address",
-    )
-
-
 def _batches(values: Sequence[str]) -> Iterator[Sequence[str]]:
     return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
-
-
-def _block(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _unreadable()
-    return value
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise _unreadable()
-    return value
-
-
-def _text(value: Any, name: str) -> str:
-    """A text of an entry, empty where it has none."""
-    found = _block(value).get(name)
-    return found if isinstance(found, str) else ""
-
-
-def _shown(value: Any, name: str) -> str:
-    """A text of an entry as a terminal may show it."""
-    return "".join(one for one in _text(value, name) if one.isprintable())[:MOST_SHOWN]
-
-
-def _number(value: Any) -> int:
-    found = _block(value).get("id")
-    if not isinstance(found, int) or isinstance(found, bool):
-        raise _unreadable()
-    return found
-
-
-def _user(value: Any) -> User:
-    return User(_number(value), _text(value, "username"), _text(value, "email"))
-
-
-def _profile(value: Any) -> Profile:
-    own = {name: ProfileField("", text) for name in _OWN_FIELDS if (text := _text(value, name).strip())}
-    added = (one for one in _list(value.get("customfields") or []) if _text(one, "value").strip())
-    more = {_text(one, "shortname"): ProfileField(_text(one, "type"), _text(one, "value").strip()) for one in added}
-    return Profile(_user(value), _text(value, "timezone"), own | more)
-
-
-def _course(value: Any) -> Course:
-    return Course(_number(value), _text(value, "fullname"), _text(value, "shortname"), _text(value, "idnumber"))
