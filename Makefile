@@ -3,6 +3,7 @@
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+PIP_INSTALL := $(BIN)/pip install --quiet --retries 10 --constraint constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo test proofs lint schema bench truth clean
@@ -58,9 +59,9 @@ clean: ## everything that make and the tests have made
 	@touch $@
 
 .venv/run: .venv/python pyproject.toml constraints.txt
-	@$(BIN)/pip install --constraint constraints.txt --editable .
+	@$(PIP_INSTALL) --editable .
 	@touch $@
 
 .venv/dev: .venv/run
-	@$(BIN)/pip install --constraint constraints.txt --editable '.[postgres,notify,dev]'
+	@$(PIP_INSTALL) --editable '.[postgres,notify,dev]'
 	@touch $@
