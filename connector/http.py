@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -42,7 +43,22 @@ class TimedOut(RetryLater):
     """A read whose answer did not end in time, or grew too large: a smaller question may be answered."""
 
 
-class Http:
+class Closing(ABC):
+    """`with` closes it at the end."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Http(Closing):
     """A synchronous client for one origin of trust. No redirects, no environment proxies, time-outs in seconds.
 
     `proxy` is an address that may hold a user and password; they go to the proxy alone, and into no message.
@@ -217,14 +233,6 @@ class Http:
         for connection in self._sockets:
             _shut(connection)
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 _NOT_CONNECTED = (

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import orjson
@@ -19,7 +18,7 @@ import stamina
 from pydantic import SecretStr
 
 from connector.errors import NeedsOperator, RetryLater
-from connector.http import Http, HttpAnswer, TimedOut
+from connector.http import Closing, Http, HttpAnswer, TimedOut
 from connector.lrs import moments, multipart, slices
 from connector.lrs.login import Login, proxy_refusal
 from connector.lrs.own import CREDIT
@@ -87,7 +86,7 @@ def open_http(
     return Http(blame="lrs", connect=connect, read=seconds, verify=ca_bundle or True, proxy=proxy)
 
 
-class LrsClient:
+class LrsClient(Closing):
     """A connection to one endpoint, such as `https://lrs.example.org/xapi`; it closes `http` with itself.
 
     `headers` go with every request and may name nothing that is set here. `rewrite_more` asks for a `more` that names
@@ -216,14 +215,6 @@ class LrsClient:
 
     def close(self) -> None:
         self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _is_hiccup(error: Exception) -> bool:

@@ -9,15 +9,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 import orjson
 from pydantic import SecretStr
 
 from connector.errors import ConnectorError, NeedsOperator, RetryLater
-from connector.http import Http, HttpAnswer
+from connector.http import Closing, Http, HttpAnswer
 from connector.moodle import answers
 from connector.moodle.answers import Course, CourseCompletion, Profile, State, User
 
@@ -106,7 +105,7 @@ class _Said(Exception):
         self.errorcode = errorcode
 
 
-class Moodle:
+class Moodle(Closing):
     """A connection to one site, such as `https://moodle.example.edu`. Reads only."""
 
     def __init__(
@@ -204,14 +203,6 @@ class Moodle:
 
     def close(self) -> None:
         self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _roster(course: int, after: int) -> dict[str, str]:

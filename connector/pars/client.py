@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from connector.errors import ConfigError
-from connector.http import Http
+from connector.http import Closing, Http
 from connector.pars import report_json, report_xml
 from connector.pars.exchange import CannotSend, Credentials, LearnerQuery, MatchAnswer, Question, Unclear
 from connector.pars.identifiers import is_clean
@@ -59,7 +58,7 @@ def _checked(credentials: Credentials) -> Credentials:
     return credentials
 
 
-class ParsClient:
+class ParsClient(Closing):
     """One provider's PARS. Everything it raises is a ConnectorError without a body, a query or a personal value.
 
     `base_url` stands in place of the table's (a test host); `connect` and `read` are seconds. Every request has its own
@@ -160,11 +159,3 @@ class ParsClient:
 
     def close(self) -> None:
         self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
