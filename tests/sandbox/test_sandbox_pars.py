@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import date
 
@@ -11,7 +12,8 @@ import pytest
 from papers import CME, CME_PAPER, MOC_CREDIT, MOC_PAPER, REMS_PAPER, Caller, Credit, Paper
 
 from connector.sandbox.pars import vocabulary
-from connector.sandbox.pars.learners import KnownLearner, is_npi
+from connector.sandbox.pars.learners import Known, KnownLearner, is_npi
+from connector.sandbox.pars.record import Identifier, Person
 from connector.sandbox.server import Sandbox
 from connector.sandbox.world.world import World
 
@@ -82,6 +84,39 @@ def test_a_match_needs_names_birth_day_and_identifier(pars: Caller, name: str) -
     given, family, birth, domain, answer = MATCHES[name]
     reply = pars.match(given, family, birth, domain, LEARNERS["aoneill"].ids["NPI"])
     assert f"<Match>{answer}</Match>" in reply.text
+
+
+class Interrupted(Mapping[str, str]):
+    """Identifiers during whose first reading somebody else asks; whoever must wait for us is not waited for."""
+
+    def __init__(self, ids: Mapping[str, str], ask: Callable[[], Future[str]]) -> None:
+        self._ids, self._ask = ids, ask
+        self.asked: Future[str] | None = None
+
+    def __getitem__(self, domain: str) -> str:
+        return self._ids[domain]
+
+    def __iter__(self) -> Iterator[str]:
+        if self.asked is None:
+            self.asked = self._ask()
+            wait([self.asked], timeout=0.1)
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+def test_a_question_asked_while_another_is_being_answered_gets_the_same_answer(pars: Caller) -> None:
+    """As when a client gives up and asks again: the list of learners was once indexed by both."""
+    one = LEARNERS["aoneill"]
+    asked = Person(one.given, one.family, f"1904-{one.birth}"), (Identifier("NPI", one.ids["NPI"]),)
+    with ThreadPoolExecutor(1) as other:
+        ids = Interrupted(one.ids, lambda: other.submit(pars.sandbox.pars.match, *asked))
+        pars.sandbox.pars.learners = Known([replace(one, ids=ids)])
+        assert pars.sandbox.pars.match(*asked) == "Yes"
+        assert ids.asked is not None
+        assert ids.asked.result() == "Yes"
+        assert pars.sandbox.pars.match(*asked) == "Yes"
 
 
 def test_two_surgeons_without_a_board_id_cannot_be_told_apart_and_with_it_they_can(pars: Caller) -> None:

@@ -103,7 +103,8 @@ class Pars:
 
     def match(self, person: Person, identifiers: tuple[Identifier, ...]) -> str:
         """Yes, No or Multiple; `person.birth` may be MM-DD."""
-        count = len(matching(self.learners, person, identifiers))
+        with self._lock:
+            count = len(matching(self.learners, person, identifiers))
         return "No" if count == 0 else "Yes" if count == 1 else "Multiple"
 
     def delete_learner(self, learner_id: str) -> int:
