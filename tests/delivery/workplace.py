@@ -61,6 +61,12 @@ class Delivery:
     def set(self, **parts: Any) -> None:
         self.config = self.config.model_copy(update=parts)
 
+    def switch(self, fault: str, **settings: Any) -> None:
+        """Who never answers is waited for briefly; everybody else has the time that a busy machine takes."""
+        if fault == "time-out":
+            self.configure(timeout=timedelta(seconds=0.4))
+        self.sandbox.switch(fault, **settings)
+
     def prevalidate(self, how: str) -> None:
         """`off` where a test is about the first request of a turn being the save."""
         self.set(learners=self.config.learners.model_copy(update={"prevalidate": how}))
@@ -253,7 +259,7 @@ def _credit(award: Award, record: Record, offer: Offer, who: Person, state: Stat
 def lay_out(folder: Path, sandbox: Sandbox, clock: time_machine.Traveller, channel: str = "xml-service") -> Delivery:
     """A workplace with the patience of a real one: 15 minutes to settle, half-hour questions."""
     config = workplace.lay_out(folder, sandbox, channel)
-    config = config.model_copy(update={"pars": ParsConfig(timeout=timedelta(seconds=0.4))})
+    config = config.model_copy(update={"pars": ParsConfig(timeout=timedelta(seconds=5))})
     store = Store(config.store.url)
     if store.path is not None:
         store.path.write_bytes(_empty_store(folder.with_name("template"), config))

@@ -38,7 +38,7 @@ def shown(value: Any) -> str:
 
 
 def fail_next_save(delivery: Delivery, fault: str, **settings: Any) -> None:
-    delivery.sandbox.switch(fault, side="pars", operation="save", **settings)
+    delivery.switch(fault, side="pars", operation="save", **settings)
 
 
 @pytest.mark.parametrize(("fault", "settings"), NOT_STORED, ids=shown)

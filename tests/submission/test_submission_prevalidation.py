@@ -211,7 +211,7 @@ def test_strict_holds_what_warns(delivery: Delivery) -> None:
 @pytest.mark.parametrize(("fault", "word"), ODD)
 def test_an_unreadable_answer_never_holds(delivery: Delivery, fault: str, word: str) -> None:
     delivery.prevalidate("hold")
-    delivery.sandbox.switch(fault, operation="match", times=None, message=word)
+    delivery.switch(fault, operation="match", times=None, message=word)
     [cme] = delivery.ready()
     delivery.send()
     assert (delivery.state(cme), delivery.channel().circuit) == ("confirmed", "closed")

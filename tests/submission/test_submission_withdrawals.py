@@ -96,7 +96,7 @@ def test_a_refused_withdrawal_waits_for_a_person_who_is_told(delivery: Delivery)
 def test_a_doubtful_withdrawal_that_did_not_happen_is_made_again(delivery: Delivery, fault: str) -> None:
     [cme] = confirmed(delivery)
     delivery.unwant(cme)
-    delivery.sandbox.switch(fault, operation="save")
+    delivery.switch(fault, operation="save")
     delivery.go_on()
     assert delivery.moves(cme)[-4:] == ["withdrawing", "withdrawal_in_doubt", "withdrawing", "withdrawn"]
     assert delivery.held_live() == []
