@@ -11,11 +11,12 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
-from connector.config import ChannelKind, Config, ProviderConfig
+from connector.config import Config, ProviderConfig, ServiceKind
 from connector.errors import ConfigError, ConnectorError
 from connector.pars.client import ParsClient
 from connector.pars.exchange import Credentials
-from connector.pars.wire import JsonWire, Wire, XmlWire
+from connector.pars.wire import Tables
+from connector.pars.wire.services import JsonWire, XmlWire
 from connector.records import Counts
 from connector.store import circuit
 from connector.store.session import Store
@@ -40,22 +41,25 @@ def every_provider(config: Config, turn: Turn) -> Counts:
         return sum(pool.map(one, config.providers), Counts())
 
 
-def wire_of(kind: ChannelKind, wire: Wire) -> XmlWire | JsonWire:
-    """The table of one kind of channel; a new channel is one more line here."""
-    tables: dict[ChannelKind, XmlWire | JsonWire] = {
-        "xml-service": wire.xml_service,
-        "json-service": wire.json_service,
+def wire_of(kind: ServiceKind, tables: Tables) -> XmlWire | JsonWire:
+    """The table of one web service; a new one is one more line here."""
+    services: dict[ServiceKind, XmlWire | JsonWire] = {
+        "xml-service": tables.xml_service,
+        "json-service": tables.json_service,
     }
-    return tables[kind]
+    return services[kind]
 
 
-def open_client(config: Config, provider: ProviderConfig, kind: ChannelKind) -> ParsClient:
+def open_client(config: Config, provider: ProviderConfig, kind: ServiceKind) -> ParsClient:
     """The carrier with this provider's credentials. Raises ConfigError when a secret or an address is missing."""
     login = provider.credentials
+    if login is None:
+        message = f"provider {provider.id} has no credentials for the {kind}"
+        raise ConfigError("config.pars_credentials", message, "credits that left by it are asked about through it")
     credentials = Credentials(provider_id=login.provider_id, user=login.user, password=login.password.reveal())
     bundle: Path | None = config.pars.ca_bundle
     return ParsClient(
-        wire_of(kind, config.wire),
+        wire_of(kind, config.tables(provider)),
         credentials,
         base_url=provider.base_url,
         read=config.pars.timeout.total_seconds(),
@@ -65,8 +69,10 @@ def open_client(config: Config, provider: ProviderConfig, kind: ChannelKind) -> 
 
 def client_of(store: Store, config: Config, provider: ProviderConfig, channel: Channel) -> ParsClient | None:
     """The open carrier; None when a secret or an address is missing, which stops the channel."""
+    if provider.service is None:
+        return None
     try:
-        return open_client(config, provider, provider.channel)
+        return open_client(config, provider, provider.service)
     except ConfigError as error:
         stop(store, config, channel.id, error)
         return None

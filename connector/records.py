@@ -239,6 +239,7 @@ class RecordCredit(Frozen):
     board: str = ""
     credit_type: str = ""
     amount: Credits
+    board_total: Credits | None = None
     identifier: Identifier | None = None
 
 

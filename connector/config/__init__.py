@@ -14,7 +14,15 @@ from connector.config.learners import (
     SqlSource,
     StatementSource,
 )
-from connector.config.providers import ChannelKind, ParsLogin, ProviderConfig
+from connector.config.providers import (
+    BATCHES,
+    SERVICES,
+    BatchKind,
+    ChannelKind,
+    ParsLogin,
+    ProviderConfig,
+    ServiceKind,
+)
 from connector.config.settings import (
     LogConfig,
     ParsConfig,
@@ -30,8 +38,11 @@ from connector.config.values import Duration, InletLogin, Login, OAuth2, Secret,
 from connector.config.whole import Config, load
 
 __all__ = [
+    "BATCHES",
+    "SERVICES",
     "SHEET",
     "AnySource",
+    "BatchKind",
     "ChannelKind",
     "Config",
     "DeskConfig",
@@ -56,6 +67,7 @@ __all__ = [
     "RecordConfig",
     "ScheduleConfig",
     "Secret",
+    "ServiceKind",
     "SheetSource",
     "SourceConfig",
     "SqlQuery",

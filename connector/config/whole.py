@@ -26,7 +26,7 @@ from connector.config.sources import SHEET, AnySource, InletConfig, SourceConfig
 from connector.config.values import some
 from connector.errors import ConfigError
 from connector.pars.forms import CENTRAL
-from connector.pars.wire import Wire
+from connector.pars.wire import Tables, Wire
 from connector.records import Frozen
 
 
@@ -112,6 +112,10 @@ class Config(Frozen):
 
     def provider(self, provider_id: str) -> ProviderConfig:
         return next(provider for provider in self.providers if provider.id == provider_id)
+
+    def tables(self, provider: ProviderConfig) -> Tables:
+        """The wire tables of the system to which this provider reports."""
+        return self.wire.of(provider.system)
 
     def zone_at(self, provider_id: str) -> ZoneInfo:
         """A provider's; ACCME's own where he has left this file and what was begun for him is still open."""

@@ -228,7 +228,9 @@ def _gaps(source: str, found: Sequence[rereading.Span]) -> Checked:
 
 
 def _probe(config: Config, provider: ProviderConfig) -> str:
-    with channels.open_client(config, provider, provider.channel) as client:
+    if provider.service is None:
+        return "files that a person carries: nobody can be asked"
+    with channels.open_client(config, provider, provider.service) as client:
         try:
             client.probe()
         except Unclear:

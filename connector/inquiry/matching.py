@@ -41,8 +41,10 @@ def ask(
     if not pairs:
         return None
     try:
+        if provider.service is None:
+            return Stopped(code=NOT_SUPPORTED, message="files carry no question", by_nature=True)
         channel = channels.row_of(store, provider)
-        with channels.open_client(config, provider, provider.channel) as client:
+        with channels.open_client(config, provider, provider.service) as client:
             return _each(store, config, client, channel, pairs, tell)
     except StoreUnavailable:
         raise

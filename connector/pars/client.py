@@ -12,7 +12,7 @@ from connector.pars import report_json, report_xml
 from connector.pars.exchange import CannotSend, Credentials, LearnerQuery, MatchAnswer, Question, Unclear
 from connector.pars.identifiers import is_clean
 from connector.pars.replies import Action, the_one
-from connector.pars.wire import JsonWire, XmlWire, submitted_certification
+from connector.pars.wire.services import JsonWire, XmlWire, submitted_certification
 from connector.records import (
     BirthDay,
     Held,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from connector.pars.exchange import CannotSend
-from connector.pars.wire import Regulation, Rems
+from connector.pars.wire.services import Regulation, Rems
 from connector.records import BirthDay, LearnerRecord, Problem, RemsAnswers
 
 CENTRAL: Final = ZoneInfo("America/Chicago")  # ACCME reads a time without zone as its own

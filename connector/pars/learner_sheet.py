@@ -21,7 +21,7 @@ from connector.findings import Finding
 from connector.pars import identifiers, vocabulary
 from connector.pars.identity import Person, Relation, relation, signs
 from connector.pars.names import divide
-from connector.pars.wire import Guess, Words
+from connector.pars.wire.values import Guess, Words
 from connector.records import Frozen
 from connector.sheets import Sheet, SheetRow, read_sheet
 from connector.sheets.days import day, month_day

@@ -16,7 +16,7 @@ from connector.pars.exchange import MatchAnswer
 from connector.pars.identity import bare
 from connector.pars.names import plain
 from connector.pars.replies import matched
-from connector.pars.wire import MATCH_ANSWER, MATCH_COLUMNS, MatchSheet
+from connector.pars.wire.sheets import MATCH_ANSWER, MATCH_COLUMNS, MatchSheet
 from connector.records import Frozen, Identifier, Learner
 from connector.sheets import SheetRow, read_sheet
 from connector.sheets.days import month_day

@@ -9,7 +9,7 @@ from unicodedata import category
 
 from connector.errors import ConnectorError, InDoubt, NeedsOperator, RetryLater
 from connector.pars.exchange import MatchAnswer, Unclear
-from connector.pars.wire import (
+from connector.pars.wire.services import (
     JsonWords,
     MatchAnswers,
     MatchWords,
@@ -17,8 +17,8 @@ from connector.pars.wire import (
     SaveAnswers,
     StatusAnswers,
     XmlWords,
-    lookup,
 )
+from connector.pars.wire.values import lookup
 from connector.records import Frozen, Held, Outcome, Reply, Verdict
 
 Meaning = Literal["readable", "no", "exists", "not_there"]

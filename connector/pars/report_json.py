@@ -13,7 +13,7 @@ from connector.pars.exchange import CannotSend, LearnerQuery, Question
 from connector.pars.replies import Action, Line
 from connector.pars.sendable import gate
 from connector.pars.vocabulary import CREDIT_UNIT, MODULE_STATUS
-from connector.pars.wire import JsonWire, SaveAnswers, StatusAnswers, submitted_certification
+from connector.pars.wire.services import JsonWire, SaveAnswers, StatusAnswers, submitted_certification
 from connector.records import (
     Held,
     Identifier,

@@ -14,7 +14,7 @@ from connector.pars.exchange import LearnerQuery, MatchAnswer, Question
 from connector.pars.replies import Action, Line
 from connector.pars.sendable import gate
 from connector.pars.vocabulary import CREDIT_UNIT, MODULE_STATUS
-from connector.pars.wire import MatchAnswers, SaveAnswers, StatusAnswers, XmlWire, submitted_certification
+from connector.pars.wire.services import MatchAnswers, SaveAnswers, StatusAnswers, XmlWire, submitted_certification
 from connector.pars.xmldoc import Element, element
 from connector.records import (
     Held,

@@ -63,7 +63,7 @@ def _hash(given: str, family: str, birth: str, domain: str, number: str) -> str:
 
 def mode(config: Config, provider_id: str) -> Literal["off", "warn", "hold"]:
     """What `learners.prevalidate` means for this provider: the JSON service has no such question."""
-    return "off" if config.provider(provider_id).channel == "json-service" else config.learners.prevalidate
+    return config.learners.prevalidate if config.provider(provider_id).channel == "xml-service" else "off"
 
 
 def may_hold(config: Config, provider_id: str) -> bool:

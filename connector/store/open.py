@@ -29,7 +29,8 @@ def open_store(config: Config) -> Store:
 
 def _claim(store: Store, config: Config, provider: ProviderConfig) -> None:
     """The first use writes environment and host; a rehearsal's rows must never reach a real PARS."""
-    table = config.wire.xml_service if provider.channel == "xml-service" else config.wire.json_service
+    tables = config.tables(provider)
+    table = tables.json_service if provider.channel == "json-service" else tables.xml_service
     host = urlsplit(provider.base_url or table.base_url).hostname or ""
     with store.writing() as session:
         row = session.get(Provider, provider.id)

@@ -52,6 +52,7 @@ def as_record_credit(credit: Credit) -> RecordCredit:
         board=credit.board,
         credit_type=credit.credit_type,
         amount=credit.amount,
+        board_total=credit.board_total,
         identifier=identifier,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from connector.pars.wire import Reasons
+from connector.pars.wire.services import Reasons
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = (

@@ -15,7 +15,7 @@ from connector.errors import ConfigError, InDoubt, NeedsOperator, RetryLater
 from connector.pars.client import ParsClient
 from connector.pars.exchange import CannotSend, Credentials, LearnerQuery, Unclear
 from connector.pars.lookup import Seen, look
-from connector.pars.wire import JsonWire, XmlWire
+from connector.pars.wire.services import JsonWire, XmlWire
 from connector.records import BirthDay, Held, LearnerRecord, Outcome, Verdict
 from connector.sandbox.server import Sandbox
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from connector.errors import ConfigError
 from connector.pars.match_sheet import Asked, Read, assign, read, write
-from connector.pars.wire import MatchSheet
+from connector.pars.wire.sheets import MatchSheet
 from connector.records import BirthDay, Identifier, Learner, LicenceNumber, PersonName
 
 TABLE = MatchSheet()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from connector.pars.wire import AR1, JsonWire, Wire, XmlWire, unverified
+from connector.pars.wire import Wire, unverified
+from connector.pars.wire.services import AR1, JsonWire, XmlWire
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/wire.md").read_text(encoding="utf-8")
 

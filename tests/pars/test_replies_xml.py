@@ -12,7 +12,7 @@ from pars_samples import reply
 from connector.errors import ConnectorError, InDoubt, NeedsOperator, RetryLater
 from connector.pars import report_xml
 from connector.pars.exchange import Unclear
-from connector.pars.wire import XmlWire
+from connector.pars.wire.services import XmlWire
 from connector.records import Held, Outcome, Verdict
 
 WIRE = XmlWire()

@@ -27,7 +27,7 @@ from pars_samples import (
 from connector.errors import ConnectorError, InDoubt, NeedsOperator, RetryLater
 from connector.pars import report_json
 from connector.pars.exchange import CannotSend, LearnerQuery, Unclear
-from connector.pars.wire import JsonWire
+from connector.pars.wire.services import JsonWire
 from connector.records import BirthDay, LearnerRecord, Outcome, Verdict
 
 WIRE = JsonWire()

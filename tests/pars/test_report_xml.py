@@ -25,7 +25,7 @@ from pars_samples import (
 
 from connector.pars import report_xml
 from connector.pars.exchange import CannotSend, LearnerQuery
-from connector.pars.wire import Regulation, XmlWire
+from connector.pars.wire.services import Regulation, XmlWire
 from connector.records import BirthDay, LearnerRecord
 
 WIRE = XmlWire()

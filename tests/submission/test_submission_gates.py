@@ -13,7 +13,7 @@ from connector.config import RecordConfig
 from connector.pars import replies
 from connector.pars.client import ParsClient
 from connector.pars.exchange import LearnerQuery, Unclear
-from connector.pars.wire import Reasons
+from connector.pars.wire.services import Reasons
 from connector.records import Held, Payload, Reply
 from connector.store.tables import Award, Channel, ConsentRow, Credit, Submission, SubmissionCredit
 from connector.validation import stage as validation

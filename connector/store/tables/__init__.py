@@ -7,6 +7,7 @@ again (None: now); `lease_owner` and `lease_until` say who works on it.
 from connector.store.tables.collected import EvidenceRow, Source, StatementRow, Voided
 from connector.store.tables.desk import LearnerMatch, Notice, Suggestion, WrittenBack
 from connector.store.tables.earned import Award, Credit, Record, Submission, SubmissionCredit
+from connector.store.tables.files import ExportFile, ReceiptFile, ReceiptRow, TestLearner
 from connector.store.tables.house import (
     ActivityRow,
     Channel,
@@ -35,6 +36,7 @@ __all__ = [
     "Credit",
     "Event",
     "EvidenceRow",
+    "ExportFile",
     "LearnerFix",
     "LearnerKey",
     "LearnerMatch",
@@ -43,6 +45,8 @@ __all__ = [
     "MappingVersion",
     "Notice",
     "Provider",
+    "ReceiptFile",
+    "ReceiptRow",
     "Record",
     "Release",
     "Reported",
@@ -53,6 +57,7 @@ __all__ = [
     "Submission",
     "SubmissionCredit",
     "Suggestion",
+    "TestLearner",
     "Voided",
     "Wish",
     "WrittenBack",

@@ -1,65 +1,17 @@
-"""The wire tables: everything of PARS's XML and JSON services that ACCME's guide could contradict. Opens no connection.
-
-`docs/reference/wire.md` is this page in words. A provider who holds the guide overrides single entries under `wire:` in
-config.yaml; every entry has its own default, so that naming one changes no other. `Guess[...]` marks what nobody
-outside has seen confirmed; `unverified()` lists what of it still stands.
-"""
+"""The tables of PARS's XML and JSON services: operations, names, words, and what their answers mean. Data only."""
 
 from __future__ import annotations
 
-from calendar import isleap
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from connector.pars.vocabulary import CME_CERTIFICATION, credit_type
+from connector.pars.wire.values import Call, FillerYear, Guess, Lists, Name, Numbers, Url, Words
 from connector.records import Frozen, RecordCredit
-
-_MARK: Final = "unverified"
-T = TypeVar("T")
-Guess = Annotated[T, _MARK]
 
 AR1: Final = "http://ns.medbiq.org/activityreport/v1/"
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.-]*$")]
-Header = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*\w[^\x00-\x1f]*$", max_length=100)]
-Title = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\[\]:*?/\\]{1,31}$")]
-"""What Excel takes as the name of a sheet."""
-Url = Annotated[str, StringConstraints(pattern=r"^(https?://\S+)?$")]
-Call = Annotated[str, StringConstraints(pattern=r"^(GET|POST|PUT) /\S*$")]
-"""Method and path, as `POST /SaveLearnerActivity`. DELETE is not among them: the draft's deletes a whole learner."""
-
-
-def _plain(word: str) -> str:
-    return " ".join(word.split()).casefold()
-
-
-def lookup(lists: Frozen, wanted: str | int) -> str | None:
-    """The name of the list that holds `wanted`, words in any case and spacing."""
-    key = _plain(str(wanted))
-    return next((name for name, values in lists if any(_plain(str(value)) == key for value in values)), None)
-
-
-L = TypeVar("L", bound=Frozen)
-
-
-def _each_once(lists: L) -> L:
-    seen = [_plain(str(value)) for _, values in lists for value in values]
-    if twice := {value for value in seen if seen.count(value) > 1}:
-        raise ValueError(f"stands in two lists: {', '.join(sorted(twice))}")
-    return lists
-
-
-def _leap(year: int) -> int:
-    if not (isleap(year) and 1000 <= year <= 9999):
-        raise ValueError("write a leap year: in any other, 29 February cannot be sent")
-    return year
-
-
-Lists = Annotated[L, AfterValidator(_each_once)]
-FillerYear = Annotated[int, AfterValidator(_leap)]
-Words = tuple[str, ...]
-Numbers = tuple[int, ...]
 Certifications = dict[str, str]
 """Our certification (`ABA/Lifelong Learning`) -> the exact string to submit, where a board wants another one."""
 
@@ -292,57 +244,6 @@ class JsonWire(Frozen):
     words: Lists[JsonWords] = JsonWords()
     reasons: Lists[Reasons] = Reasons()
     answers: Answers = Answers()
-
-
-MATCH_COLUMNS: Final = ("given_name", "family_name", "birth_day", "state", "licence", "board", "board_id")
-MATCH_ANSWER: Final = ("result", "message")
-
-
-class MatchSheet(Frozen):
-    """The spreadsheet that asks PARS beforehand about many learners; that there is one is confirmed, and no more.
-
-    Columns by what they hold; `result` and `message` are those of the sheet that comes back.
-    """
-
-    sheet: Guess[Title] = "Sheet1"
-    given_name: Guess[Header] = "First Name"
-    family_name: Guess[Header] = "Last Name"
-    birth_day: Guess[Header] = "Date of Birth"
-    state: Guess[Header] = "Licensing State"
-    licence: Guess[Header] = "Licensing ID or NPI"
-    board: Guess[Header] = "Certifying Board"
-    board_id: Guess[Header] = "Certifying Board ID"
-    result: Guess[Header] = "Match"
-    message: Guess[Header] = "Message"
-    birth: Guess[Literal["MM/DD", "MM-DD"]] = "MM/DD"
-    words: Lists[MatchWords] = MatchWords()
-
-    @model_validator(mode="after")
-    def _headers_differ(self) -> MatchSheet:
-        names = [_plain(getattr(self, name)) for name in (*MATCH_COLUMNS, *MATCH_ANSWER)]
-        if len(set(names)) < len(names):
-            raise ValueError("two columns have one name")
-        return self
-
-
-class Wire(Frozen):
-    """`wire:` in config.yaml."""
-
-    xml_service: XmlWire = XmlWire()
-    json_service: JsonWire = JsonWire()
-    match_sheet: MatchSheet = MatchSheet()
-
-
-def unverified(table: Frozen, prefix: str = "") -> list[str]:
-    """Dotted names of the guesses that still stand; an entry that config.yaml has changed is the provider's word."""
-    names: list[str] = []
-    for name, field in type(table).model_fields.items():
-        value = getattr(table, name)
-        if _MARK in field.metadata:
-            names += [prefix + name] if value == field.get_default(call_default_factory=True) else []
-        elif isinstance(value, Frozen):
-            names += unverified(value, f"{prefix}{name}.")
-    return names
 
 
 def submitted_certification(credit: RecordCredit, overrides: Certifications) -> str:
