@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from connector import terminal
 from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
 from connector.inquiry import check as checks
 from connector.inquiry import explain as stories
-from connector.inquiry import ledger, listing
+from connector.inquiry import lateness, ledger, listing
 from connector.inquiry.story import Line
 from connector.store.states import State
 
@@ -131,6 +131,7 @@ def _told(lines: list[Line], *, as_json: bool) -> int:
 )  # fmt: skip
 @click.option("--from", "begin", type=click.DateTime(["%Y-%m-%d"]), help="Completed on or after this date.")
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="Completed on or before this date.")
+@click.option("--late", "only_late", is_flag=True, help="Only what missed a deadline, or has less than a week.")
 @click.option("--xlsx", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write names and numbers here.")
 @as_json
 @pass_work
@@ -144,6 +145,7 @@ def records(
     end: datetime | None,
     file: Path | None,
     *,
+    only_late: bool,
     as_json: bool,
 ) -> None:
     """List credits with their state and PARS's word.
@@ -154,16 +156,33 @@ def records(
     \b
     pars-connector records --activity 203512345 --from 2026-01-01
     pars-connector records --state held --json
+    pars-connector records --late
     pars-connector records --learner 4 --from 2026-01-01 --xlsx learner-4.xlsx
     """
     if file is not None and as_json:
         raise click.UsageError("say one of --xlsx and --json")
     wanted = listing.Filter(learner=learner, activity=activity, state=state, begin=_day(begin), end=_day(end))
     found = listing.records(work.store, wanted)
+    if only_late:
+        late = lateness.late(work.store, work.config, datetime.now(UTC))
+        found = [row for row in found if row.credit in late]
+        if file is None:
+            _show_late([(row, late[row.credit]) for row in found], as_json=as_json)
+            return
     if file is None:
         show_credits(found, "records", "no credit fits", as_json=as_json)
     else:
         _write_records(work, file, found)
+
+
+def _show_late(found: list[tuple[listing.Row, lateness.Late]], *, as_json: bool) -> None:
+    if as_json:
+        terminal.json_lines(row.plain() | late.plain() for row, late in found)
+        return
+    rows = ([late.next, late.passed, *_cells(row)] for row, late in sorted(found, key=lambda one: one[1].order))
+    terminal.table(
+        "late", ("next deadline", "passed", *_COLUMNS), rows, nothing="nothing is late, or will be this week"
+    )
 
 
 def _write_records(work: Work, file: Path, found: list[listing.Row]) -> None:

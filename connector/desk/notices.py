@@ -182,7 +182,9 @@ def _open(session: Session, config: Config, now: datetime) -> list[Open]:
         activity = session.get(ActivityRow, (case.provider, case.activity))
         zone = config.zone_at(case.provider)
         claim_date = activity.credit_claim_date if activity else None
-        found.append(Open(case=case, deadline=outlook(case.completed_on, zone, now, claim_date).next))
+        found.append(
+            Open(case=case, deadline=outlook(case.completed_on, zone, now, claim_date, board=bool(case.board)).next)
+        )
     return found
 
 

@@ -209,7 +209,7 @@ def _suggested(one: Suggestion) -> str:
 
 
 def _deadline(config: Config, one: Case, now: datetime) -> str:
-    return outlook(one.completed_on, config.zone_at(one.provider), now, one.claim_date).brief()
+    return outlook(one.completed_on, config.zone_at(one.provider), now, one.claim_date, board=bool(one.board)).brief()
 
 
 def _days(one: Case, now: datetime) -> int:

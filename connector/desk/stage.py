@@ -7,7 +7,7 @@ from functools import partial
 
 from connector import channels
 from connector.config import Config
-from connector.desk import folder, notices, suggestions, tries, writeback
+from connector.desk import clocks, folder, notices, suggestions, tries, writeback
 from connector.records import Counts
 from connector.store.session import Store
 
@@ -20,6 +20,7 @@ def run(store: Store, config: Config) -> Counts:
     parts: list[Callable[[], Counts]] = [
         partial(suggestions.make, store),
         partial(channels.every_provider, config, partial(tries.ask, store, config)),
+        partial(clocks.say_daily, store, config),
         *(partial(part.run, store, config) for part in (writeback, notices, folder)),
     ]
     counts, failed = Counts(), list[Exception]()
