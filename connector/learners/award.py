@@ -11,11 +11,12 @@ from sqlmodel import Session, col, select
 
 from connector.config import Config
 from connector.learners import naming
-from connector.learners.credit_id import credit_id, rems_credit_id, rems_key, rems_local_id
+from connector.learners.credit_id import credit_id, rems_credit_id
 from connector.records import Completion, CreditOffer
 from connector.store import fixes
 from connector.store.moves import note
 from connector.store.people import as_learner
+from connector.store.rems_key import participant, rems_key, rems_local_id
 from connector.store.states import State
 from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow, Record, StatementRow
 
@@ -169,17 +170,12 @@ def _new_record(session: Session, opening: Opening, award: Award, kind: str) -> 
         provider_id=award.provider_id,
         award_id=award.id,
         kind=kind,
-        local_id=rems_local_id(_rems_key(session, opening), _participant(award)) if kind == "rems" else "",
+        local_id=rems_local_id(_rems_key(session, opening), participant(award)) if kind == "rems" else "",
         wait_until=opening.now + opening.config.record.wait,
     )
     session.add(record)
     session.flush()
     return record
-
-
-def _participant(award: Award) -> str:
-    """Two people on one mailbox are two participants."""
-    return f"{award.anchor}|{award.guest}" if award.guest else award.anchor
 
 
 def _free_credit_id(session: Session, opening: Opening, award: Award, offer: CreditOffer, *, serial: int) -> str:

@@ -9,18 +9,20 @@ from sqlmodel import select
 
 from connector.config import Config, ProviderConfig
 from connector.errors import ConfigError, ConnectorError
+from connector.store import rems_key
 from connector.store.session import Store
-from connector.store.tables import Award, Provider, Record
+from connector.store.tables import Award, Provider
 
 
 def open_store(config: Config) -> Store:
-    """Raises ConfigError when the store belongs to another environment, or its REMS key is gone."""
+    """Raises ConfigError when the store belongs to another environment, or its REMS key is gone or another."""
     store = Store(config.store.url)
     try:
         store.upgrade()
         for provider in config.providers:
             _claim(store, config, provider)
-        _check_rems_key(store, config)
+        with store.reading() as session:
+            rems_key.prove(session, config.store.rems_key)
     except ConnectorError:
         store.dispose()
         raise
@@ -48,15 +50,3 @@ def _claim(store: Store, config: Config, provider: ProviderConfig) -> None:
                 f"this store was made for {row.environment} at {row.host}, not for {provider.environment} at {host}",
                 "name another store, one for each environment: store: {url: sqlite:///data/NAME.db}",
             )
-
-
-def _check_rems_key(store: Store, config: Config) -> None:
-    with store.reading() as session:
-        needed = session.exec(select(Record.id).where(Record.kind == "rems").limit(1)).first()
-    if needed is not None and not config.store.rems_key.is_file():
-        raise ConfigError(
-            "config.rems_key_missing",
-            "the store holds REMS records, but their key is gone",
-            "restore it from the backup: without it, no REMS record can be withdrawn or recognised",
-            where=str(config.store.rems_key),
-        )

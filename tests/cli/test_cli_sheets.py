@@ -13,9 +13,8 @@ from openpyxl import load_workbook
 
 from connector.cli import desk_sheets, main
 from connector.desk import sheet
-from connector.learners.credit_id import rems_key
 from connector.store.states import State
-from tests.delivery.workplace import REMS, Delivery
+from tests.delivery.workplace import REMS, REMS_KEY, Delivery
 from tests.desk.sheets import Sheet, asked, carry_out, held, today, unmatched
 
 
@@ -104,7 +103,7 @@ def test_a_sheet_that_is_none_is_refused_as_a_whole(office: Delivery) -> None:
 def test_records_as_a_workbook_name_people_and_the_list_does_not(office: Delivery) -> None:
     (one,) = office.ready("aoneill")
     (rems,) = office.ready("elind", offers=(REMS,))
-    rems_key(office.config.store.rems_key, create=True)
+    office.config.store.rems_key.write_bytes(REMS_KEY)
     office.send()
     office.change(one, pars_words="Accepted as the 3rd of its kind", state=State.CONFIRMED)
     person = office.sandbox.world.people["aoneill"]

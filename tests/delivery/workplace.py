@@ -23,6 +23,7 @@ from connector.sandbox.server import Sandbox
 from connector.sandbox.world.people import Person
 from connector.store.moves import note
 from connector.store.open import open_store
+from connector.store.rems_key import rems_local_id
 from connector.store.session import Store
 from connector.store.states import LIVE, State
 from connector.store.tables import Award, Channel, ConsentRow, Credit, Event, LearnerRow, Record, Submission
@@ -35,6 +36,7 @@ CME = ("cme", "AMA PRA Category 1", "", "", "1.50")
 CME_2 = ("cme", "AMA PRA Category 1", "", "", "2.00")
 MOC = ("moc", "ABIM/Medical Knowledge", "ABIM", "Medical Knowledge", "2.00")
 REMS = ("rems", "REMS/Opioid Analgesic", "", "", "0")
+REMS_KEY = b"k" * 32
 ANSWERS = {"type": "Opioid Analgesic", "profession": "Physician", "practice_area": "Pain"}
 
 _ACTIVE = ("ready", "sending", "in_doubt", "pending", "withdrawing", "withdrawal_in_doubt")
@@ -101,7 +103,7 @@ class Delivery:
             )
             session.add(award)
             session.flush()
-            local = f"{serial:032x}" if kind == "rems" else ""
+            local = rems_local_id(REMS_KEY, award.anchor) if kind == "rems" else ""
             wait = now + more.get("wait", timedelta(days=7))
             record = Record(provider_id=self.provider, award_id=award.id, kind=kind, local_id=local, wait_until=wait)
             session.add(record)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import doctest
 import inspect
-import stat
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from connector.errors import ConfigError
 from connector.learners import credit_id as ids
 from connector.learners.sources import fields
 from connector.pars import identifiers
+from connector.store import rems_key as keys
 
 DOMAIN = "example.org"
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(["", ",", '","', "-2", "\n"])
@@ -66,46 +64,6 @@ def test_rems_ids_need_the_key(facts: tuple, key: bytes, other: bytes) -> None: 
     known = ids.credit_id(DOMAIN, *facts)
     mine, theirs = (ids.rems_credit_id(DOMAIN, one, *facts) for one in (key, other))
     assert (mine == theirs) == (key == other)
-    assert (ids.rems_local_id(key, facts[0]) == ids.rems_local_id(other, facts[0])) == (key == other)
+    assert (keys.rems_local_id(key, facts[0]) == keys.rems_local_id(other, facts[0])) == (key == other)
     assert mine != known
-    assert ids.rems_local_id(key, facts[0]) not in mine
-
-
-def test_the_key_is_made_once_whole_and_for_nobody_else(tmp_path: Path) -> None:
-    path = tmp_path / "keys" / "rems.key"
-    key = ids.rems_key(path, create=True)
-    assert len(key) == ids.KEY_BYTES
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert ids.rems_key(path, create=True) == ids.rems_key(path, create=False) == key
-    assert [one.name for one in path.parent.iterdir()] == ["rems.key"]
-
-
-def test_another_process_that_was_quicker_made_the_key(tmp_path: Path) -> None:
-    path = tmp_path / "rems.key"
-    path.write_bytes(b"q" * 32)
-    ids._make_key(path)
-    assert path.read_bytes() == b"q" * 32
-
-
-def test_a_draft_that_a_killed_process_left_is_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_args: object) -> None:
-        raise KeyboardInterrupt
-
-    path = tmp_path / "rems.key"
-    with monkeypatch.context() as patch:
-        patch.setattr(ids.os, "fsync", die)
-        with pytest.raises(KeyboardInterrupt):
-            ids.rems_key(path, create=True)
-    assert not path.exists()
-    assert len(ids.rems_key(path, create=True)) == ids.KEY_BYTES
-
-
-@pytest.mark.parametrize(("content", "code"), [(None, "config.rems_key_missing"), (b"", "config.rems_key_damaged")])
-def test_a_key_that_is_gone_or_cut_short_is_never_replaced(tmp_path: Path, content: bytes | None, code: str) -> None:
-    path = tmp_path / "rems.key"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ConfigError) as caught:
-        ids.rems_key(path, create=False)
-    assert (caught.value.code, caught.value.where) == (code, str(path))
-    assert "backup" in caught.value.hint
+    assert keys.rems_local_id(key, facts[0]) not in mine

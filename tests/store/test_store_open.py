@@ -163,14 +163,19 @@ def test_a_store_of_another_environment_is_refused(delivery: Delivery, change: d
 
 
 def test_a_missing_rems_key_is_refused_once_there_are_rems_records(delivery: Delivery) -> None:
-    from tests.delivery.workplace import OPIOID, REMS
+    from tests.delivery.workplace import OPIOID, REMS, REMS_KEY
 
     open_store(delivery.config).dispose()
     delivery.ready("lvogel", (REMS,), OPIOID)
     with pytest.raises(ConfigError) as caught:
         open_store(delivery.config)
     assert caught.value.code == "config.rems_key_missing"
-    delivery.config.store.rems_key.write_bytes(b"k" * 32)
+    for bad, code in ((b"", "damaged"), (b"o" * 32, "other")):
+        delivery.config.store.rems_key.write_bytes(bad)
+        with pytest.raises(ConfigError) as caught:
+            open_store(delivery.config)
+        assert (caught.value.code, "backup" in caught.value.hint) == (f"config.rems_key_{code}", True)
+    delivery.config.store.rems_key.write_bytes(REMS_KEY)
     open_store(delivery.config).dispose()
 
 
