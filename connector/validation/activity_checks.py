@@ -18,6 +18,7 @@ class Activity(Frozen):
     boards: tuple[str, ...]
     credit_claim_date: date | None
     rems_type: str
+    rems_rpc_id: str = ""
 
 
 def check(
@@ -37,6 +38,7 @@ def check(
     found = [
         _registered(activity, credit),
         _rems(activity, credit, rems_type),
+        _rpc_id(activity, credit),
         _dates(activity, completed_on),
         _maximum(activity, credit),
         _claim_date(activity, credit, today),
@@ -66,6 +68,20 @@ def _rems(activity: Activity, credit: RecordCredit, rems_type: str) -> Problem |
         message=f"the activity is not registered for {rems_type} REMS",
         hint="name the REMS in the activity sheet",
         who=Actor.ADMINISTRATOR,
+    )
+
+
+def _rpc_id(activity: Activity, credit: RecordCredit) -> Problem | None:
+    """Inferred: the activity's registration names the grant, and nobody has seen a record refused for want of it."""
+    if credit.kind != "rems" or activity.rems_rpc_id:
+        return None
+    return Problem(
+        code="activity.no_rpc_id",
+        field="rems_rpc_id",
+        message="the REMS activity names no id of the REMS Program Companies",
+        hint="write it into the activity sheet, as PARS has it: EG-######-###",
+        who=Actor.ADMINISTRATOR,
+        holds=False,
     )
 
 

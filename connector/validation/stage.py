@@ -159,6 +159,7 @@ def _activity(row: ActivityRow) -> activity_checks.Activity:
         boards=tuple(row.boards),
         credit_claim_date=row.credit_claim_date,
         rems_type=row.rems_type,
+        rems_rpc_id=row.rems_rpc_id,
     )
 
 

@@ -227,6 +227,7 @@ ACTIVITY = Activity(
     boards=("ABIM",),
     credit_claim_date=date(2026, 12, 31),
     rems_type="Opioid Analgesic",
+    rems_rpc_id="EG-000001-001",
 )
 
 
@@ -249,6 +250,12 @@ def test_a_rems_record_needs_the_activitys_rems() -> None:
     rems = cme("0", kind="rems")
     assert activity_codes(rems, rems="Opioid Analgesic") == {}
     assert activity_codes(rems, rems="Mycophenolate") == {"activity.not_rems": True}
+
+
+def test_a_rems_activity_without_its_grants_id_only_warns() -> None:
+    bare = ACTIVITY.model_copy(update={"rems_rpc_id": ""})
+    assert activity_codes(cme("0", kind="rems"), bare, rems="Opioid Analgesic") == {"activity.no_rpc_id": False}
+    assert activity_codes(cme(), bare) == {}
 
 
 @pytest.mark.parametrize(("on", "word"), [(date(2025, 12, 31), "before"), (date(2027, 1, 1), "after")])
