@@ -68,6 +68,7 @@ ACTIVITY = {
     "credits": "2.00",
     "boards": "ABIM;ABA;ABP;ABS;ABPATH",
     "rems_type": "Opioid Analgesic",
+    "rems_rpc_id": "EG-260000-001",
 }
 RULE = """
   - name: course

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -107,7 +108,8 @@ def test_files_that_were_touched_since_are_put_into_force_again(both: tuple[Midd
     now(one, other)
     active.read_again(one.store)
     turn(one)
-    os.utime(other.config.mappings / "rules.yaml")
+    later = time.time() + 1  # the clock of the file system may be some milliseconds behind
+    os.utime(other.config.mappings / "rules.yaml", (later, later))
     now(one, other, later=timedelta(seconds=10))
     assert said(other) == ["mapping.activated"]
     assert in_force(one) == first
