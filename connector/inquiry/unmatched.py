@@ -83,7 +83,8 @@ def _open(config: Config, case: Case, row: Row, mark: suggestions.Mark, now: dat
 
 
 def _outlook(config: Config, case: Case, now: datetime) -> Outlook:
-    return deadlines.outlook(case.completed_on, config.zone_at(case.provider), now, case.claim_date, board=bool(case.board))
+    zone = config.zone_at(case.provider)
+    return deadlines.outlook(case.completed_on, zone, now, case.claim_date, board=bool(case.board))
 
 
 def _fits(one: Open, wanted: Filter, learner: int | None) -> bool:

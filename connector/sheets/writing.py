@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from connector.errors import ConfigError
 
-Cell = str | int | date | None
-"""A day becomes a date of Excel's. An id is text, or its zeros are eaten; an amount too, as it is shown as it is."""
+Cell = str | int | Decimal | date | None
+"""A day becomes a date of Excel's, a decimal a number. An id is text, or its zeros are eaten; an amount that is only
+shown too, as it is shown as it is."""
 
 MOST_ROWS: Final = 1_000_000
 MOST_LETTERS: Final = 32_767
@@ -38,12 +40,16 @@ class Column:
 
 @dataclass(frozen=True, repr=False)
 class Page:
-    """One sheet of a workbook: a line of guidance, the header, the rows. Its repr hides them."""
+    """One sheet of a workbook: a line of guidance, the header, the rows. Its repr hides them.
+
+    `bare`: for a program, which may stumble over filters and frozen rows.
+    """
 
     name: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     guidance: str = ""
+    bare: bool = False
 
     @property
     def top(self) -> int:
@@ -51,13 +57,13 @@ class Page:
         return 1 if self.guidance else 0
 
 
-def workbook(pages: Sequence[Page]) -> bytes:
-    """Equal pages, equal bytes. Raises ConfigError where there are more rows than Excel takes."""
+def workbook(pages: Sequence[Page], properties: Mapping[str, str] | None = None) -> bytes:
+    """Equal pages and properties (title, ...), equal bytes. Raises ConfigError for more rows than Excel takes."""
     import xlsxwriter  # type: ignore[import-untyped]
 
     content = io.BytesIO()
     book = xlsxwriter.Workbook(content, {"in_memory": True})  # else its parts lie in the machine's folder for a while
-    book.set_properties({"created": _MADE})
+    book.set_properties({**(properties or {}), "created": _MADE})
     looks = {
         "guidance": book.add_format({"italic": True}),
         "header": book.add_format({"bold": True, "bottom": 1}),
@@ -114,6 +120,8 @@ def _fill(sheet: Any, page: Page, looks: dict[str, Any]) -> None:
         for place, (column, value) in enumerate(zip(page.columns, row, strict=True)):
             look = looks["open" if column.open else "faint" if column.untouched else "text"]
             _write(sheet, line, place, value, look, looks["date"])
+    if page.bare:
+        return
     sheet.freeze_panes(page.top + 1, 0)
     sheet.autofilter(page.top, 0, last, len(page.columns) - 1)
 
@@ -122,7 +130,7 @@ def _write(sheet: Any, line: int, place: int, value: Cell, look: Any, dated: Any
     """`write_string` makes neither a formula, nor a number, nor a link of what looks like one."""
     if isinstance(value, str) and value:
         sheet.write_string(line, place, shown(value), look)
-    elif isinstance(value, int):
+    elif isinstance(value, int | Decimal):
         sheet.write_number(line, place, value, look)
     elif isinstance(value, date):
         sheet.write_datetime(line, place, datetime(value.year, value.month, value.day), dated)  # noqa: DTZ001 - a day

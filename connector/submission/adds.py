@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, and_, col, or_, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel import Session, col, select
 
 from connector.config import Config
 from connector.pars.exchange import CannotSend, LearnerQuery, Unclear
 from connector.pars.lookup import Seen, look
-from connector.records import Problem, Verdict
-from connector.store import elsewhere, matches, releases, wishes
-from connector.store.attention import UNEARNED
+from connector.records import Verdict
+from connector.store import elsewhere, matches
 from connector.store.circuit import back_off
 from connector.store.leases import free
 from connector.store.moves import move, note, settle
-from connector.store.people import as_learner, newest_consent, no_consent, snapshot
+from connector.store.people import as_learner, snapshot
 from connector.store.session import Store
-from connector.store.states import PARKED, State
-from connector.store.succession import waits_for
-from connector.store.tables import Award, Credit, EvidenceRow, LearnerRow, Record
+from connector.store.states import State
+from connector.store.tables import Award, Credit, LearnerRow, Record
 from connector.store.unmatched import follow_match
 from connector.store.views import as_record_credit, compared, learner_query, reported_on
-from connector.submission import prevalidation
+from connector.submission import leaving, prevalidation
 from connector.submission.assemble import assemble
 from connector.submission.web_service import Answer, Claim, Desk, carry, claim, keep, lock_record, pause, still_mine
 
 HELD_AGAIN = timedelta(hours=1)
 _CHANCE = SystemRandom()
-ONE_DAY = timedelta(days=1)
-LONGEST_DOUBT = ONE_DAY  # two questions `pars.settle` apart end a doubt; one that lasts is not waited for
-
-
-def due_records(session: Session, provider_id: str, now: datetime) -> list[int]:
-    """Records with a ready credit that is due; REMS records by their identifier, so that their order tells nothing."""
-    rows = select(Record.id, Record.kind, Record.local_id).join(Credit, col(Credit.record_id) == col(Record.id))
-    rows = rows.where(Record.provider_id == provider_id, Credit.state == State.READY, Credit.wanted == "present")
-    rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
-    rows = rows.where(col(Record.id).not_in(_waiting(now)), ~_is_left()).distinct()
-    if wishes.is_half_applied(session):
-        return []
-    found = session.exec(rows.order_by(col(Record.kind), col(Record.local_id), col(Record.id)))
-    return [record_id for record_id, _, _ in found]
 
 
 def delay_rems(store: Store, config: Config, provider_id: str) -> None:
@@ -63,21 +44,6 @@ def delay_rems(store: Store, config: Config, provider_id: str) -> None:
             session.add(credit)
 
 
-def _waiting(now: datetime) -> SelectOfScalar[int]:
-    """CME and MOC of one completion leave together: until `record.wait` has passed one that is held, or paused, is
-    waited for; and one that is in doubt, as far as that is a matter of minutes.
-    """
-    paused = and_(col(Credit.state) == State.READY, col(Credit.next_at) > now)
-    unsent = and_(col(Record.wait_until) > now, or_(col(Credit.state) == State.HELD, paused))
-    unsettled = and_(
-        col(Credit.state).in_((State.SENDING, State.IN_DOUBT)),
-        col(Credit.reason) != PARKED,
-        col(Credit.state_since) > now - LONGEST_DOUBT,
-    )
-    rows = select(Credit.record_id).join(Record, col(Record.id) == col(Credit.record_id))
-    return rows.where(Credit.wanted == "present", or_(unsent, unsettled))
-
-
 def send_record(desk: Desk, record_id: int) -> Answer | None:
     """One record to PARS; None when there was nothing to send. The answer says whether the channel may go on."""
     _ask_first(desk, record_id)
@@ -90,26 +56,6 @@ def send_record(desk: Desk, record_id: int) -> Answer | None:
     return answer
 
 
-def _is_left() -> ColumnElement[bool]:
-    """A rule was corrected, and what its award earns now is yet to be told."""
-    return col(Credit.award_id).in_(select(EvidenceRow.left_award).where(col(EvidenceRow.left_award).is_not(None)))
-
-
-def _ready(session: Session, record_id: int, now: datetime, *, lock: bool) -> list[Credit]:
-    """Those that may leave: what stands for a credit that PARS still holds would double it."""
-    if wishes.is_half_applied(session):
-        return []
-    rows = _due(record_id, now).where(~_is_left())
-    found = session.exec(rows.with_for_update() if lock else rows)
-    return [credit for credit in found.all() if not waits_for(session, credit)]
-
-
-def _due(record_id: int, now: datetime) -> SelectOfScalar[Credit]:
-    rows = select(Credit).where(Credit.record_id == record_id, Credit.state == State.READY, Credit.wanted == "present")
-    rows = rows.where(col(Credit.attention).not_in(UNEARNED))  # undone since: the learners room closes it
-    return rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now)).order_by(col(Credit.id))
-
-
 def _ask_first(desk: Desk, record_id: int) -> None:
     """A credit whose statement or completion is old may have been reported before: from a store that was lost since, or
     by the sheets of the time before us. PARS's answer holds as long as a statement counts as young.
@@ -118,21 +64,13 @@ def _ask_first(desk: Desk, record_id: int) -> None:
     young = now - desk.config.pars.ask_first_after
     with desk.store.reading() as session:
         award = session.get_one(Award, session.get_one(Record, record_id).award_id)
-        if _is_young(award, young):
+        if leaving.is_young(award, young):
             return
-        ready = _ready(session, record_id, now, lock=False)
+        ready = leaving.ready(session, record_id, now, lock=False)
         identity = snapshot(as_learner(session, session.get_one(LearnerRow, award.learner_id)))
     for credit in ready:
         if credit.asked_at is None or credit.asked_at < young:
             _ask(desk, credit, award, learner_query(credit, award, identity.get("birth_day", "")), identity)
-
-
-def _is_young(award: Award, young: datetime) -> bool:
-    """A sign-in sheet, an adopted completion and an LMS that replays its past store today what was completed long ago;
-    the date is somebody's own, so that a day more is allowed for its zone.
-    """
-    completed = award.completed_on >= (young - ONE_DAY).date()
-    return completed and award.stored is not None and award.stored >= young
 
 
 def _ask(desk: Desk, credit: Credit, award: Award, query: LearnerQuery | None, identity: dict[str, str]) -> None:
@@ -184,11 +122,11 @@ def _ask_match(desk: Desk, record_id: int) -> None:
         return
     with desk.store.reading() as session:
         record = session.get_one(Record, record_id)
-        if record.kind == "rems" or _is_withdrawn(session, record):
+        if record.kind == "rems" or leaving.is_withdrawn(session, record):
             return
         award = session.get_one(Award, record.award_id)
-        leaving = _ready(session, record_id, datetime.now(UTC), lock=False)
-    prevalidation.ask_beforehand(desk, award, leaving)
+        going = leaving.ready(session, record_id, datetime.now(UTC), lock=False)
+    prevalidation.ask_beforehand(desk, award, going)
 
 
 def _claim(desk: Desk, record_id: int) -> Claim | None:
@@ -196,18 +134,8 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
     now = datetime.now(UTC)
     with desk.store.writing() as session:
         record = lock_record(session, record_id)
-        credits_ = _ready(session, record_id, now, lock=True)
-        waiting = _waiting(now).where(Credit.record_id == record_id)
-        if record is None or not credits_ or session.exec(waiting).first() is not None:
-            return None
-        if held_back := _held_back(session, desk, record, now):
-            _hold(session, credits_, held_back, None, now)
-            return None
-        if record.kind != "rems" and _is_withdrawn(session, record):
-            refused = no_consent(withdrawn=True)
-            _hold(session, credits_, [refused], None, now)
-            for credit in credits_:
-                credit.gate = [*credit.gate, refused.model_dump(mode="json")]  # until the learners room knows better
+        credits_ = leaving.passed(session, desk.config, record, now) if record else []
+        if record is None or not credits_:
             return None
         if prevalidation.holds(session, desk, session.get_one(Award, record.award_id), credits_, now):
             return None
@@ -215,7 +143,7 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
         try:
             payload = desk.client.render([learner_record], now)
         except CannotSend as error:
-            _hold(session, credits_, error.problems, now + HELD_AGAIN, now)
+            leaving.hold(session, credits_, error.problems, now + HELD_AGAIN, now)
             return None
         identity = snapshot(learner_record.learner) if learner_record.learner else {}
         for credit in credits_:
@@ -224,29 +152,6 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
             credit.reported_on = learner_record.completed_on
             credit.first_sent_at = credit.first_sent_at or now
         return claim(session, desk, "add", payload, credits_, now)
-
-
-def _held_back(session: Session, desk: Desk, record: Record, now: datetime) -> list[Problem]:
-    """`release: manual` or `send_after` may have been written into the file after this record had passed its gates."""
-    award = session.get_one(Award, record.award_id)
-    return releases.problems(session, desk.config.provider(record.provider_id), award, now)
-
-
-def _is_withdrawn(session: Session, record: Record) -> bool:
-    """The gates passed some time ago: a permission to report may have been withdrawn since."""
-    award = session.get_one(Award, record.award_id)
-    consent = newest_consent(session, session.get_one(LearnerRow, award.learner_id))
-    return consent is not None and not consent.given
-
-
-def _hold(
-    session: Session, credits_: Sequence[Credit], problems: Sequence[Problem], again: datetime | None, now: datetime
-) -> None:
-    """A last gate said no: the credits wait with its reasons, the channel goes on."""
-    for credit in credits_:
-        move(session, credit, State.HELD, now=now, code=problems[0].code, by="submission")
-        credit.problems = [problem.model_dump(mode="json") for problem in problems]
-        credit.next_at = again
 
 
 def _write_down(desk: Desk, claimed: Claim, answer: Answer) -> None:

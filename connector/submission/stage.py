@@ -17,7 +17,7 @@ from connector.store import circuit, poison
 from connector.store.session import Store, StoreUnavailable
 from connector.store.states import State
 from connector.store.tables import Channel, Credit
-from connector.submission import adds, deletes, prevalidation, send_off, wishes
+from connector.submission import adds, deletes, leaving, prevalidation, send_off, wishes
 from connector.submission.web_service import Answer, Desk
 
 _TO_LEAVE = (State.READY, State.WITHDRAWING)
@@ -58,7 +58,7 @@ def _due(store: Store, provider: ProviderConfig) -> tuple[list[int], list[int]]:
     """Records with a withdrawal that is due, and with an add."""
     now = datetime.now(UTC)
     with store.reading() as session:
-        return deletes.due_withdrawals(session, provider.id, now), adds.due_records(session, provider.id, now)
+        return deletes.due_withdrawals(session, provider.id, now), leaving.due_records(session, provider.id, now)
 
 
 def _unknown(store: Store, config: Config, provider: ProviderConfig) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ from connector.records import Counts
 from connector.store import wishes
 from connector.store.states import State
 from connector.store.tables import Wish
-from connector.submission import adds
+from connector.submission import leaving
 from connector.submission import wishes as submission
 from connector.validation import stage as validation
 from tests.learners.middle import ANNA, BORIS, COURSE, MOC, RULE, Middle, account, voiding
@@ -176,7 +176,7 @@ def test_a_smaller_maximum_lets_nothing_leave_uncut(rss: Middle) -> None:
         activities.run(rss.store, rss.config)
         validation.run(rss.store, rss.config)
         with rss.store.reading() as session_:
-            assert adds.due_records(session_, "0001234", rss.clock) == []
+            assert leaving.due_records(session_, "0001234", rss.clock) == []
     rss.run()
     assert [share[:2] for share in shares(rss)] == [("1.00", "ready"), ("0.00", "closed")]
 

@@ -20,7 +20,7 @@ from connector.errors import ConfigError
 from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Credit
-from connector.submission import adds, deletes
+from connector.submission import deletes, leaving
 from connector.submission import stage as submission
 from tests.delivery.workplace import CME_2, HYPERTENSION, MOC, Delivery
 from tests.store.rows import credit_in
@@ -192,7 +192,7 @@ def test_what_is_due_is_ordered_alike_on_both(any_store: Store) -> None:
         rows = [credit_in(session, State.READY), credit_in(session, State.WITHDRAWING, at_pars="yes")]
         records = [row.record_id for row in rows]
     with any_store.reading() as session:
-        assert adds.due_records(session, "0001234", now) == records[:1]
+        assert leaving.due_records(session, "0001234", now) == records[:1]
         assert deletes.due_withdrawals(session, "0001234", now) == records[1:]
 
 
