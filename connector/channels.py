@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
-from connector.config import Config, ProviderConfig, ServiceKind
+from connector.config import SERVICES, ChannelKind, Config, ProviderConfig, ServiceKind
 from connector.errors import ConfigError, ConnectorError
 from connector.pars.client import ParsClient
 from connector.pars.exchange import Credentials
@@ -67,38 +67,45 @@ def open_client(config: Config, provider: ProviderConfig, kind: ServiceKind) -> 
     )
 
 
-def client_of(store: Store, config: Config, provider: ProviderConfig, channel: Channel) -> ParsClient | None:
+def services(store: Store, provider: ProviderConfig) -> list[ServiceKind]:
+    """The web services by which this provider's credits are asked about and withdrawn: the present one, and those by
+    which some left before `channel` was changed."""
+    with store.reading() as session:
+        used = set(session.exec(select(Channel.kind).where(Channel.provider_id == provider.id)))
+    return sorted((kind for kind in SERVICES if kind == provider.channel or kind in used), key=provider.channel.__ne__)
+
+
+def client_of(
+    store: Store, config: Config, provider: ProviderConfig, channel: Channel, kind: ServiceKind
+) -> ParsClient | None:
     """The open carrier; None when a secret or an address is missing, which stops the channel."""
-    if provider.service is None:
-        return None
     try:
-        return open_client(config, provider, provider.service)
+        return open_client(config, provider, kind)
     except ConfigError as error:
         stop(store, config, channel.id, error)
         return None
 
 
-def row_of(store: Store, provider: ProviderConfig) -> Channel:
-    """The row of the provider's channel, made at first use."""
+def row_of(store: Store, provider: ProviderConfig, kind: ChannelKind | None = None) -> Channel:
+    """The row of the provider's channel, or of another of his, made at first use."""
+    kind = kind or provider.channel
     with store.reading() as session:
-        row = _find(session, provider)
-    return row or _make(store, provider)
+        row = _find(session, provider.id, kind)
+    return row or _make(store, provider, kind)
 
 
-def _make(store: Store, provider: ProviderConfig) -> Channel:
+def _make(store: Store, provider: ProviderConfig, kind: ChannelKind) -> Channel:
     try:
         with store.writing() as session:
-            row = _find(session, provider) or Channel(provider_id=provider.id, kind=provider.channel)
+            row = _find(session, provider.id, kind) or Channel(provider_id=provider.id, kind=kind)
             session.add(row)
     except IntegrityError:  # another daemon, at the same moment
-        return row_of(store, provider)
+        return row_of(store, provider, kind)
     return row
 
 
-def _find(session: Session, provider: ProviderConfig) -> Channel | None:
-    return session.exec(
-        select(Channel).where(Channel.provider_id == provider.id, Channel.kind == provider.channel)
-    ).first()
+def _find(session: Session, provider_id: str, kind: ChannelKind) -> Channel | None:
+    return session.exec(select(Channel).where(Channel.provider_id == provider_id, Channel.kind == kind)).first()
 
 
 @contextmanager

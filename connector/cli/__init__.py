@@ -11,6 +11,7 @@ from connector import __version__
 from connector.cli import (
     comparing,
     desk,
+    exporting,
     going_live,
     importing,
     learners,
@@ -60,6 +61,7 @@ for command in (
     *planning.COMMANDS,
     *suggesting.COMMANDS,
     *going_live.COMMANDS,
+    *exporting.COMMANDS,
     *importing.COMMANDS,
     *rehearsing.COMMANDS,
 ):

@@ -36,7 +36,7 @@ PAUSE: Final = timedelta(hours=1)
 
 def ask(store: Store, config: Config, provider: ProviderConfig, counts: Counts) -> None:
     """Try what nobody has tried, one question at a time; a case is over with its first yes."""
-    if provider.send == "off" or matches.mode(config, provider.id) == "off":
+    if provider.send == "off" or provider.service is None or matches.mode(config, provider.id) == "off":
         return
     now = datetime.now(UTC)
     with store.reading() as session:
@@ -45,7 +45,9 @@ def ask(store: Store, config: Config, provider: ProviderConfig, counts: Counts) 
     if not due:
         return
     channel = channels.row_of(store, provider)
-    client = channels.client_of(store, config, provider, channel) if channel.circuit == "closed" else None
+    client = (
+        channels.client_of(store, config, provider, channel, provider.service) if channel.circuit == "closed" else None
+    )
     if client is None:
         return
     with client:

@@ -49,7 +49,7 @@ def render(records: Sequence[LearnerRecord], table: LearnerSheet, words: Certifi
     gate(records)
     if any(record.participant for record in records):
         raise ValueError("REMS records have a sheet of their own")
-    if problems := [problem for record in records for problem in _unfit(record, table)]:
+    if problems := [problem for record in records for problem in unfit(record, table)]:
         raise CannotSend(problems)
     rows = [_cells(row, table, words) for record in records for row in _rows(record)]
     page = Page(table.sheet, [Column(name, 20) for name in header(table)], rows, table.guidance, bare=True)
@@ -98,7 +98,8 @@ def _rows(record: LearnerRecord) -> Iterator[_Row]:
         cme = None
 
 
-def _unfit(record: LearnerRecord, table: LearnerSheet) -> Iterator[Problem]:
+def unfit(record: LearnerRecord, table: LearnerSheet) -> Iterator[Problem]:
+    """What the template has no place for."""
     cme = [credit for credit in record.credits if not credit.board]
     if len(cme) > 1 or any(credit.certification != vocabulary.CME_CERTIFICATION for credit in cme):
         message = "the learner sheet has a column for AMA PRA Category 1 credit, and for no other of this kind"

@@ -8,7 +8,7 @@ from functools import partial
 from sqlmodel import Session, col, or_, select
 
 from connector import channels
-from connector.config import Config, ProviderConfig
+from connector.config import Config, ProviderConfig, ServiceKind
 from connector.errors import NeedsOperator, RetryLater
 from connector.pars.client import ParsClient
 from connector.pars.exchange import Unclear
@@ -20,7 +20,7 @@ from connector.store.leases import free, has_run_out
 from connector.store.moves import move
 from connector.store.session import Store
 from connector.store.states import State
-from connector.store.tables import Award, Credit
+from connector.store.tables import Award, Channel, Credit
 from connector.store.views import as_record_credit, learner_query
 
 _DOUBTFUL = (State.IN_DOUBT, State.WITHDRAWAL_IN_DOUBT)
@@ -51,14 +51,18 @@ def _give_up_leases(store: Store, counts: Counts) -> None:
 
 
 def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts) -> None:
+    for kind in channels.services(store, provider):
+        _by_service(store, config, provider, kind, counts)
+
+
+def _by_service(store: Store, config: Config, provider: ProviderConfig, kind: ServiceKind, counts: Counts) -> None:
+    """A credit is asked about on the channel by which it left."""
+    channel = channels.row_of(store, provider, kind)
     with store.reading() as session:
-        due = _due(session, provider, datetime.now(UTC))
-    if not due:
-        return
-    channel = channels.row_of(store, provider)
-    if channel.circuit == "open":
+        due = _due(session, provider, channel, datetime.now(UTC))
+    if not due or channel.circuit == "open":
         return  # submission probes it, whether it has something to send or not
-    client = channels.client_of(store, config, provider, channel)
+    client = channels.client_of(store, config, provider, channel, kind)
     if client is None:
         return
     with client:
@@ -68,10 +72,11 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
                     return
 
 
-def _due(session: Session, provider: ProviderConfig, now: datetime) -> list[int]:
+def _due(session: Session, provider: ProviderConfig, channel: Channel, now: datetime) -> list[int]:
     """Those that wait longest first; REMS credits by their id, so that no order joins them to an identified one."""
     rows = select(Credit.id, Credit.kind, Credit.credit_id)
     rows = rows.where(Credit.provider_id == provider.id, col(Credit.state).in_(_ASKED))
+    rows = rows.where(or_(col(Credit.channel_id).is_(None), Credit.channel_id == channel.id))
     rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
     found = session.exec(rows.order_by(col(Credit.next_at), col(Credit.id))).all()
     rems = sorted(credit_id for _, kind, credit_id in found if kind == "rems")

@@ -58,15 +58,18 @@ def send_record(desk: Desk, record_id: int) -> Answer | None:
 
 def _ask_first(desk: Desk, record_id: int) -> None:
     """A credit whose statement or completion is old may have been reported before: from a store that was lost since, or
-    by the sheets of the time before us. PARS's answer holds as long as a statement counts as young.
+    by the sheets of the time before us; so may one that left by another channel. PARS's answer holds as long as a
+    statement counts as young.
     """
     now = datetime.now(UTC)
     young = now - desk.config.pars.ask_first_after
     with desk.store.reading() as session:
         award = session.get_one(Award, session.get_one(Record, record_id).award_id)
-        if leaving.is_young(award, young):
-            return
         ready = leaving.ready(session, record_id, now, lock=False)
+        if leaving.is_young(award, young):
+            ready = [credit for credit in ready if credit.channel_id not in (None, desk.channel_id)]
+        if not ready:
+            return
         identity = snapshot(as_learner(session, session.get_one(LearnerRow, award.learner_id)))
     for credit in ready:
         if credit.asked_at is None or credit.asked_at < young:

@@ -24,10 +24,12 @@ HELD_AGAIN = timedelta(hours=1)
 LOOKED_AT_AGAIN = timedelta(minutes=1)
 
 
-def due_withdrawals(session: Session, provider_id: str, now: datetime) -> list[int]:
-    """Records with a credit to be withdrawn that has not left, in an order that tells nothing about REMS records."""
+def due_withdrawals(session: Session, provider_id: str, now: datetime, channel_id: int) -> list[int]:
+    """Records with a credit to be withdrawn that came by this channel and whose delete has not left, in an order that
+    tells nothing about REMS records."""
     rows = select(Record.id, Record.kind, Record.local_id).join(Credit, col(Credit.record_id) == col(Record.id))
     rows = rows.where(Record.provider_id == provider_id, Credit.state == State.WITHDRAWING, Credit.lease_owner == "")
+    rows = rows.where(or_(col(Credit.channel_id).is_(None), Credit.channel_id == channel_id))
     rows = rows.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now)).distinct()
     found = session.exec(rows.order_by(col(Record.kind), col(Record.local_id), col(Record.id)))
     return [record_id for record_id, _, _ in found]
@@ -43,7 +45,7 @@ def withdraw_record(desk: Desk, record_id: int) -> Answer | None:
     return answer
 
 
-def _going(record_id: int, now: datetime) -> SelectOfScalar[Credit]:
+def going(record_id: int, now: datetime) -> SelectOfScalar[Credit]:
     rows = select(Credit).where(Credit.record_id == record_id, Credit.state == State.WITHDRAWING)
     rows = rows.where(Credit.lease_owner == "", or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
     return rows.order_by(col(Credit.id))
@@ -53,7 +55,7 @@ def _claim(desk: Desk, record_id: int) -> Claim | None:
     now = datetime.now(UTC)
     with desk.store.writing() as session:
         record = lock_record(session, record_id)
-        rows = session.exec(_going(record_id, now).with_for_update()).all()
+        rows = session.exec(going(record_id, now).with_for_update()).all()
         if record is None or not rows:
             return None
         free = [credit for credit in rows if _is_unhindered(session, desk, credit, now)]

@@ -96,6 +96,16 @@ def is_young(award: Award, young: datetime) -> bool:
     return completed and award.stored is not None and award.stored >= young
 
 
+def is_fresh(award: Award, patience: timedelta) -> bool:
+    """Was it made of its statement at once, and of a completion of those days? Else a store that was lost since, or a
+    sheet of the time before us, may have reported it.
+    """
+    if award.stored is None or award.opened_at is None:
+        return False
+    completed = award.completed_on >= (award.stored - patience - ONE_DAY).date()
+    return completed and award.opened_at - award.stored <= patience
+
+
 def held_back(session: Session, config: Config, record: Record, now: datetime) -> list[Problem]:
     """`release: manual` or `send_after` may have been written into the file after this record had passed its gates."""
     award = session.get_one(Award, record.award_id)

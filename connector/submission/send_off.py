@@ -1,4 +1,4 @@
-"""`send: off`: nothing leaves, and once a day the log says what would have gone."""
+"""What leaves only when a person acts (`send: off`, or files): once a day the log says what waits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TO_WITHDRAW = (State.PENDING, State.CONFIRMED, State.REJECTED, State.UNMATCHED,
 
 
 def say_daily(store: Store, provider: ProviderConfig) -> None:
-    """Credits by activity, and withdrawals, that wait for `send: on`."""
+    """Credits by activity, and withdrawals, that wait for `send: on` or for an export."""
     now = datetime.now(UTC)
     with store.writing() as session:
         said = select(Event.id).where(Event.subject == "provider", Event.subject_id == provider.id)
@@ -33,9 +33,10 @@ def say_daily(store: Store, provider: ProviderConfig) -> None:
         if not (adds or deletes):
             return  # the day's line waits for something to tell
         session.add(Event(at=now, subject="provider", subject_id=provider.id, what=SAID, by="submission"))
-    log.info(
-        "send.off",
-        provider=provider.id,
-        counts={**adds, "add": sum(adds.values()), "delete": deletes},
-        hint="these would have gone; set the provider's `send: on`",
-    )
+    counts = {**adds, "add": sum(adds.values()), "delete": deletes}
+    if provider.send == "off":
+        hint = "these would have gone; set the provider's `send: on`"
+        log.info("send.off", provider=provider.id, counts=counts, hint=hint)
+    else:
+        command = f"pars-connector export {provider.channel}"
+        log.info("export.due", provider=provider.id, counts=counts, who=str(Actor.COORDINATOR), command=command)

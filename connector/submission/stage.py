@@ -9,7 +9,7 @@ from functools import partial
 from sqlmodel import Session, col, select
 
 from connector import channels
-from connector.config import Config, ProviderConfig
+from connector.config import Config, ProviderConfig, ServiceKind
 from connector.errors import NeedsOperator, RetryLater
 from connector.pars.exchange import Unclear
 from connector.records import Counts
@@ -31,21 +31,28 @@ def run(store: Store, config: Config) -> Counts:
 def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts) -> None:
     wishes.carry_out(store, config, provider.id, counts)
     adds.delay_rems(store, config, provider.id)
-    if provider.send == "off":
+    if provider.send == "off" or provider.service is None:
         send_off.say_daily(store, provider)
+    if provider.send == "off":
         return
-    channel = channels.row_of(store, provider)
+    for kind in channels.services(store, provider):
+        _by_service(store, config, provider, kind, counts)
+
+
+def _by_service(store: Store, config: Config, provider: ProviderConfig, kind: ServiceKind, counts: Counts) -> None:
+    """Withdrawals leave by the channel by which their credits left; everything new by the provider's present one."""
+    channel = channels.row_of(store, provider, kind)
     if not circuit.is_closed(channel, datetime.now(UTC)):
         return
-    going, coming = _due(store, provider)
-    unknown = _unknown(store, config, provider)
+    going, coming = _due(store, provider, channel)
+    unknown = _unknown(store, config, provider) if kind == provider.channel else []
     if not (going or coming or unknown or channel.circuit == "open"):
         return
-    client = channels.client_of(store, config, provider, channel)
+    client = channels.client_of(store, config, provider, channel, kind)
     if client is None:
         return
     with client:
-        desk = Desk(store, config, client, channel.id, provider.id, provider.channel, counts, bool(channel.code))
+        desk = Desk(store, config, client, channel.id, provider.id, kind, counts, bool(channel.code))
         if channel.circuit == "open":
             with store.lines[channel.id]:
                 if not _probe(desk):
@@ -54,11 +61,12 @@ def _turn(store: Store, config: Config, provider: ProviderConfig, counts: Counts
             prevalidation.ask_daily(desk, unknown)
 
 
-def _due(store: Store, provider: ProviderConfig) -> tuple[list[int], list[int]]:
+def _due(store: Store, provider: ProviderConfig, channel: Channel) -> tuple[list[int], list[int]]:
     """Records with a withdrawal that is due, and with an add."""
     now = datetime.now(UTC)
     with store.reading() as session:
-        return deletes.due_withdrawals(session, provider.id, now), leaving.due_records(session, provider.id, now)
+        going = deletes.due_withdrawals(session, provider.id, now, channel.id)
+        return going, leaving.due_records(session, provider.id, now) if channel.kind == provider.channel else []
 
 
 def _unknown(store: Store, config: Config, provider: ProviderConfig) -> list[tuple[int, str]]:

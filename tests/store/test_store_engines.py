@@ -193,7 +193,7 @@ def test_what_is_due_is_ordered_alike_on_both(any_store: Store) -> None:
         records = [row.record_id for row in rows]
     with any_store.reading() as session:
         assert leaving.due_records(session, "0001234", now) == records[:1]
-        assert deletes.due_withdrawals(session, "0001234", now) == records[1:]
+        assert deletes.due_withdrawals(session, "0001234", now, 1) == records[1:]
 
 
 def test_an_sqlite_store_makes_its_folder(tmp_path: Path) -> None:
