@@ -8,6 +8,7 @@ from sqlmodel import col, func, select
 
 from connector.config import ProviderConfig
 from connector.logs import log
+from connector.records import Actor
 from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Award, Credit, Event

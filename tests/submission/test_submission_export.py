@@ -11,6 +11,7 @@ import pytest
 from lxml import etree
 from openpyxl import load_workbook
 from sqlmodel import select
+from structlog.testing import capture_logs
 
 from connector import channels
 from connector.config import BatchKind
@@ -254,3 +255,12 @@ def test_the_replacement_waits_for_the_receipt_of_the_delete(excel: Office) -> N
     assert (deleted.action, excel.delivery.state(new)) == ("delete", "ready")
     assert excel.delivery.credit(old).attention not in attention.UNEARNED
     assert excel.export() == []
+
+
+def test_the_log_says_daily_what_waits_for_an_export(excel: Office) -> None:
+    excel.delivery.ready("aoneill")
+    with capture_logs() as lines:
+        excel.delivery.send()
+        excel.delivery.send()
+    (said,) = [line for line in lines if line["event"] == "export.due"]
+    assert (said["counts"]["add"], said["command"]) == (1, "pars-connector export excel-batch")
