@@ -11,21 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from itertools import count
 from pathlib import Path
 from typing import Final, Literal
 
 from connector.errors import ConfigError
 from connector.findings import Finding
-from connector.pars import identifiers, vocabulary
 from connector.pars.identity import Person, Relation, relation, signs
-from connector.pars.names import divide
+from connector.pars.learner_cells import Cells, Kind
 from connector.pars.wire.values import Guess, Words
 from connector.records import Frozen
 from connector.sheets import Sheet, SheetRow, read_sheet
-from connector.sheets.days import day, month_day
-from connector.sheets.rows import CELL, refuse_all
+from connector.sheets.rows import refuse_all
 
 
 class Headers(Frozen):
@@ -57,13 +54,7 @@ class Statuses(Frozen):
 HEADERS: Final = Headers()
 STATUSES: Final = Statuses()
 REQUIRED: Final = ("activity_id", "completed_on")
-EARLIEST: Final = date(1990, 1, 1)
-_NINE_DIGITS = re.compile(r"(?<!\d)\d{9}(?!\d)")
-_STATES = {name.casefold(): code for code, name in {**vocabulary.STATES, **vocabulary.TERRITORIES}.items()}
 _ADD, _DELETE = "add", "delete"
-
-Kind = tuple[Literal["cme", "moc"], str]
-"""CME, or a board."""
 
 
 class Report(Frozen):
@@ -160,12 +151,15 @@ class _Row:
 
     def __init__(self, row: SheetRow, today: date) -> None:
         self._row = row
-        self._today = today
-        self.findings: list[Finding] = []
+        self._cells = Cells(row, today)
+
+    @property
+    def findings(self) -> list[Finding]:
+        return self._cells.findings
 
     def into(self, reports: Reports) -> None:
         line = self._row.line
-        held, action, kinds = self._held(), self._action(), list(self._certifications())
+        held, action, kinds = self._held(), self._action(), list(self._cells.certifications())
         rows = self._reports(kinds or [("cme", "")])
         recalls = [Recall(report=row, any_kind=not kinds) for row in rows]
         if not held:
@@ -183,13 +177,10 @@ class _Row:
         else:
             reports.nothing.append(line)
 
-    def _wrong(self, column: str, message: str, hint: str = "") -> None:
-        self.findings.append(self._row.finding(column, CELL, message, hint))
-
     def _action(self) -> str:
         word = self._row["action"].lower()
         if word not in ("", _ADD, _DELETE):
-            self._wrong("action", "the action is neither Add nor Delete")
+            self._cells.wrong("action", "the action is neither Add nor Delete")
         return word
 
     def _held(self) -> bool:
@@ -197,43 +188,15 @@ class _Row:
         if word in (known.casefold() for known in STATUSES.not_held):
             return False
         if word and word not in (known.casefold() for known in STATUSES.held):
-            self._wrong(
+            self._cells.wrong(
                 "status", "nobody knows whether PARS holds a record of this status", "write Accepted or Rejected"
             )
         return True
 
-    def _certifications(self) -> Iterator[Kind]:
-        """CME and a board may share a row of the template; a row of the download is about one of them."""
-        board = _board(self._row["board"])
-        if "learner_id" in self._row.places:
-            yield ("moc", board) if board else ("cme", "")
-            return
-        if self._has_cme():
-            yield "cme", ""
-        if board:
-            yield "moc", board
-
-    def _has_cme(self) -> bool:
-        try:
-            amount = Decimal(self._row["cme"] or "0")
-        except InvalidOperation:
-            amount = Decimal(-1)
-        if not amount.is_finite() or amount < 0:
-            self._wrong("cme", "this is no number of credits")
-            return False
-        return amount > 0
-
-    def _check_board(self) -> None:
-        """In the download a state's medical board stands here too: it takes CME."""
-        text = self._row["board"]
-        of_state = "learner_id" in self._row.places and (text.upper() == "CME" or _state_in(text))
-        if text and not _board(text) and not of_state:
-            self._wrong("board", "no certifying board of this name is known", "write its code: ABIM, ABP, ABS, ...")
-
     def _reports(self, kinds: list[Kind]) -> list[Report]:
         """One for each certification."""
-        self._check_board()
-        activity, completed_on, person = self._activity(), self._completed_on(), self._person()
+        self._cells.check_board()
+        activity, completed_on, person = self._cells.activity(), self._cells.completed_on(), self._cells.person()
         if self.findings or completed_on is None:
             return []
         return [
@@ -247,83 +210,3 @@ class _Row:
             )
             for kind, board in kinds
         ]
-
-    def _activity(self) -> str:
-        found = _NINE_DIGITS.findall(self._row["activity_id"])
-        if len(found) != 1:
-            self._wrong("activity_id", "no activity id of ACCME's (9 digits) stands here")
-            return ""
-        return str(found[0])
-
-    def _completed_on(self) -> date | None:
-        found = day(self._row["completed_on"])
-        if found is None:
-            self._wrong("completed_on", "this is no date", "format the column as a date, or write 2026-03-31")
-        elif found > self._today:
-            self._wrong("completed_on", "this date is in the future")
-        elif found < EARLIEST:
-            self._wrong("completed_on", f"this date is before {EARLIEST.year}: is it a birth date?")
-        return found
-
-    def _person(self) -> Person:
-        given, family = self._names()
-        person = Person(given_name=given, family_name=family, birth_day=self._birth_day(), ids=self._ids())
-        if not person.is_known:
-            self._wrong("family_name", "the row names nobody: it has neither an id nor both names with a birth day")
-        return person
-
-    def _names(self) -> tuple[str, str]:
-        """In two columns, or in one."""
-        if self._row["given_name"] or self._row["family_name"]:
-            return self._row["given_name"], self._row["family_name"]
-        return divide(self._row["name"])
-
-    def _birth_day(self) -> str:
-        text = self._row["birth_day"]
-        found = month_day(text) if text else ("", 0)
-        if found is None:
-            self._wrong("birth_day", "this is no month and day", "write 09/10")
-        return found[0] if found else ""
-
-    def _ids(self) -> dict[str, str]:
-        """The one column holds a licence number or an NPI: only ten digits with an NPI's check digit are an NPI."""
-        board = _board(self._row["board"])
-        if number := self._row["learner_id"]:
-            return _by_domain(number, board or _state_in(self._row["board"]))
-        state = self._state()
-        ids = _by_domain(self._row["licence"], state) if self._row["licence"] else {}
-        if board and self._row["board_id"]:
-            ids[board] = self._row["board_id"]
-        return ids
-
-    def _state(self) -> str:
-        text = self._row["state"]
-        code = _state(text)
-        if text and not code:
-            self._wrong("state", "this is no state", "write its two letters or its full name")
-        return code
-
-
-def _by_domain(number: str, domain: str) -> dict[str, str]:
-    if domain not in vocabulary.BOARDS and number[:1] in ("1", "2") and identifiers.npi(number) is None:
-        return {"NPI": number}
-    return {domain: number} if domain else {}
-
-
-def _state(text: str) -> str:
-    known = {**vocabulary.STATES, **vocabulary.TERRITORIES}
-    return text.upper() if text.upper() in known else _STATES.get(" ".join(text.casefold().split()), "")
-
-
-def _state_in(text: str) -> str:
-    """The state of `Maine Board of Licensure in Medicine`; of `West Virginia ...` not Virginia."""
-    words = f" {' '.join(text.casefold().split())} "
-    found = [name for name in _STATES if f" {name} " in words]
-    return _state(text) or (_STATES[max(found, key=len)] if found else "")
-
-
-def _board(text: str) -> str:
-    """The code of the certifying board that is meant, by its code or its whole name."""
-    wanted = " ".join(text.casefold().split())
-    boards = vocabulary.BOARDS.items()
-    return next((code for code, board in boards if wanted in (code.casefold(), board.name.casefold())), "")
