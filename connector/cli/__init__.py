@@ -18,6 +18,7 @@ from connector.cli import (
     looking,
     mapping,
     planning,
+    receipts,
     rehearsing,
     running,
     suggesting,
@@ -62,6 +63,7 @@ for command in (
     *suggesting.COMMANDS,
     *going_live.COMMANDS,
     *exporting.COMMANDS,
+    *receipts.COMMANDS,
     *importing.COMMANDS,
     *rehearsing.COMMANDS,
 ):

@@ -61,7 +61,7 @@ def baseline_import(
     from connector.pars import learner_sheet
     from connector.validation import baseline_import as room
 
-    provider = _provider(work.config, provider_id)
+    provider = provider_of(work.config, provider_id)
     now = datetime.now(UTC)
     with terminal.progress(f"reading {file.name}") as tell:
         reports = learner_sheet.read(file, today=now.astimezone(ZoneInfo(provider.zone)).date(), sheet=sheet)
@@ -176,7 +176,7 @@ def completions_import(
 
     if verb and ":" not in verb:
         raise click.UsageError("--verb is an IRI such as http://adlnet.gov/expapi/verbs/completed")
-    provider = _provider(work.config, provider_id)
+    provider = provider_of(work.config, provider_id)
     asked = sign_in_sheet.Asked(ZoneInfo(provider.zone), verb or own.ATTENDED, activity_url)
     with terminal.progress(f"reading {file.name}"):
         signed = sign_in_sheet.read(file, asked, now=datetime.now(UTC), sheet=sheet)
@@ -230,7 +230,7 @@ def _show_corrected(lines: list[int], *, as_json: bool) -> None:
         terminal.say(f"rows that correct earlier ones, which then no longer stand: {_numbers(lines)}")
 
 
-def _provider(config: Config, wanted: str) -> ProviderConfig:
+def provider_of(config: Config, wanted: str) -> ProviderConfig:
     ids = [provider.id for provider in config.providers]
     if not wanted and len(ids) > 1:
         raise click.UsageError("name the provider: --provider " + "|".join(ids))

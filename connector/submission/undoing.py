@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from connector.errors import NeedsOperator
 from connector.store import journal
@@ -51,28 +51,21 @@ def undo(session: Session, file: ExportFile, *, by: str, now: datetime) -> int:
     count = 0
     for credit in credits_.all():
         count += 1
-        _as_before(session, credit, file, is_add=row.action == "add", by=by, now=now)
+        _as_before(session, credit, is_add=row.action == "add", by=by, now=now)
     journal.answer(session, row, None, code=UNDONE, now=now)
     file.undone_at, file.undone_by = now, by
     session.add(file)
     return count
 
 
-def _as_before(session: Session, credit: Credit, file: ExportFile, *, is_add: bool, by: str, now: datetime) -> None:
+def _as_before(session: Session, credit: Credit, *, is_add: bool, by: str, now: datetime) -> None:
+    """How it left stays known: should somebody have uploaded the file all the same, its result finds the credit."""
     if not is_add:
         free(credit)
     elif credit.state == State.EXPORTED:
         credit.at_pars = "no"
         move(session, credit, State.READY, now=now, code=UNDONE, by=by)
-        if not _left_otherwise(session, credit, file):
-            credit.channel_id = credit.sent_as = credit.reported_on = credit.first_sent_at = None
     elif credit.state == State.WITHDRAWING:
         credit.at_pars = "no"
         move(session, credit, State.WITHDRAWN, now=now, code=credit.why_absent, by=by)
     session.add(credit)
-
-
-def _left_otherwise(session: Session, credit: Credit, file: ExportFile) -> bool:
-    others = select(func.count()).select_from(SubmissionCredit)
-    others = others.where(SubmissionCredit.credit_pk == credit.id, SubmissionCredit.submission_id != file.submission_id)
-    return session.exec(others).one() > 0

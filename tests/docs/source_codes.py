@@ -13,7 +13,7 @@ from connector.pars.wire.services import Reasons
 ROOT = Path(__file__).parents[2]
 FAMILIES = (
     "activity", "award", "config", "closed", "connector", "credit", "evidence", "inlet", "learner", "lrs", "mapping",
-    "export", "moodle", "notice", "pars", "rems", "statement", "store", "web",
+    "export", "moodle", "notice", "pars", "receipt", "rems", "statement", "store", "web",
 )  # fmt: skip
 _CODE = re.compile(rf"({'|'.join(FAMILIES)})\.[a-z_]+")
 _ANY_CODE = re.compile(r"[a-z]+\.[a-z_]+")

@@ -2,62 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import pytest
 from lxml import etree
-from openpyxl import load_workbook
 from sqlmodel import select
 from structlog.testing import capture_logs
 
 from connector import channels
 from connector.config import BatchKind
 from connector.errors import NeedsOperator
-from connector.inquiry import exports
 from connector.store import attention
 from connector.store.leases import has_run_out
 from connector.store.states import State
-from connector.store.tables import ExportFile, Submission
-from connector.submission import batch_file, undoing
+from connector.store.tables import Submission
+from connector.submission import batch_file
 from tests.delivery.workplace import CME, CME_2, HYPERTENSION, MOC, NOON, OPIOID, REMS, Delivery
-
-
-class Office:
-    """A provider without a web service, and the folder of his files."""
-
-    def __init__(self, delivery: Delivery, kind: BatchKind) -> None:
-        self.delivery, self.kind = delivery, kind
-
-    @property
-    def provider(self) -> Any:
-        return self.delivery.config.providers[0]
-
-    def turn(self, *, old: bool = False) -> batch_file.Turn:
-        row = channels.row_of(self.delivery.store, self.provider, self.kind)
-        here = self.delivery
-        return batch_file.Turn(here.store, here.config, self.provider, self.kind, row, old, "ana", lambda _: None)
-
-    def export(self, *, old: bool = False) -> list[exports.File]:
-        made = batch_file.export(self.turn(old=old))
-        return [file for file in self.files() if file.id in made]
-
-    def files(self) -> list[exports.File]:
-        return exports.files(self.delivery.store, self.provider.id, self.kind)
-
-    def bytes(self, file: exports.File) -> bytes:
-        return bytes((self.provider.exports / file.name).read_bytes())
-
-    def rows(self, file: exports.File) -> list[tuple[Any, ...]]:
-        """Below guidance and header."""
-        sheet = load_workbook(io.BytesIO(self.bytes(file)))["Sheet1"]
-        return list(sheet.iter_rows(min_row=3, values_only=True))
-
-    def undo(self, number: int) -> int:
-        with self.delivery.store.writing() as session:
-            return undoing.undo(session, session.get_one(ExportFile, number), by="ana", now=datetime.now(NOON.tzinfo))
+from tests.submission.office import Office
 
 
 @pytest.fixture
@@ -188,7 +150,7 @@ def test_a_file_that_was_not_uploaded_is_taken_back(excel: Office) -> None:
     assert excel.undo(added.id) == 2
     assert (excel.delivery.state(cme), excel.delivery.state(moc)) == ("ready", "withdrawn")
     credit = excel.delivery.credit(cme)
-    assert (credit.at_pars, credit.sent_as, credit.channel_id) == ("no", None, None)
+    assert (credit.at_pars, credit.reason) == ("no", "export.undone")
     with pytest.raises(NeedsOperator, match="undone already"):
         excel.undo(added.id)
     (again,) = excel.export()
@@ -239,7 +201,7 @@ def test_what_left_by_the_service_stays_there_when_the_channel_changes(delivery:
     delivery.send()
     assert delivery.state(new) == "ready", "nothing new leaves by the service"
     delivery.unwant(cme)
-    delivery.go_on(hours=30)
+    delivery.go_on(hours=80, step=30)
     assert (delivery.state(cme), delivery.state(moc)) == ("withdrawn", "confirmed")
     (file,) = office.export(old=True)
     assert (file.credits, delivery.state(new)) == (1, "exported")
