@@ -14,7 +14,7 @@ from connector.cli import main
 from tests.docs.pages import ROOT, anchors, blocks, files, pages, without_code
 
 FORBIDDEN = ["/wor" + "k/", "shar" + "ed/", "pypi" + ".org", "python" + "hosted", "npm" + "js.", "--index" + "-url"]
-COMMAND = re.compile(r"pars-connector(?! pars-connector)(?: (?:-c|--config) \S+)? ([a-z]+)(?: ([a-z]+))?")
+COMMAND = re.compile(r"pars-connector(?! pars-connector)(?: (?:-c|--config) \S+)? ([a-z][a-z-]*)(?: ([a-z]+))?")
 
 
 def _name(path: Path) -> str:
