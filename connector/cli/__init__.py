@@ -22,6 +22,7 @@ from connector.cli import (
     rehearsing,
     running,
     suggesting,
+    withdrawing,
 )
 from connector.cli.work import Work
 
@@ -65,6 +66,7 @@ for command in (
     *exporting.COMMANDS,
     *receipts.COMMANDS,
     *importing.COMMANDS,
+    *withdrawing.COMMANDS,
     *rehearsing.COMMANDS,
 ):
     main.add_command(command)

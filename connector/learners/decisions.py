@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlmodel import Session, col, select
 
 from connector.config import Config
-from connector.learners import mending, replacing, series
+from connector.learners import mending, replacing, series, withdrawing
 from connector.learners.award import Opening
 from connector.records import Counts
 from connector.store import poison, wishes
@@ -22,7 +22,7 @@ from connector.store.tables import Award, Credit, Wish
 SUM, CLOSE = "desk.sum", "desk.close"
 DONE, GONE = "desk.done", "desk.gone"
 SUMMED = "credit.summed"
-KINDS = (SUM, CLOSE, wishes.FIX, wishes.RETRY)
+KINDS = (SUM, CLOSE, wishes.FIX, wishes.RETRY, wishes.WITHDRAW)
 
 
 def may_sum(session: Session, credit: Credit) -> Credit | None:
@@ -54,6 +54,8 @@ def _answer(session: Session, opening: Opening, wish: Wish, counts: Counts) -> N
 def _act(session: Session, opening: Opening, wish: Wish, counts: Counts) -> bool:
     if wish.kind == wishes.FIX:
         return mending.fix(session, opening, wish.args["learner"], wish.args["fields"], wish.by, counts)
+    if wish.kind == wishes.WITHDRAW:
+        return withdrawing.withdraw(session, opening, wish.args["credits"], wish.by)
     credit = session.get(Credit, wish.args["credit"], with_for_update=True)
     if credit is None:
         return False

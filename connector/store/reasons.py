@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 VOIDED: Final = "statement.voided"
+WITHDRAWN_BY_PERSON: Final = "credit.withdrawn_by_person"
 UNDONE: Final = "statement.undone"
 MISSING: Final = "evidence.missing"
 SAME_AWARD: Final = "award.same"

@@ -17,6 +17,9 @@ FIX, RETRY = "desk.fix", "desk.retry"
 """Carried out by the learners room. FIX: {learner, fields: {field: value}}, as `fixes.put` has them, or `consent`:
 `yes` or `no`. RETRY: {credit}."""
 
+WITHDRAW = "withdraw"
+"""Carried out by the learners room: {credits: [numbers]}, exactly those that a person was shown and confirmed."""
+
 LINK, UNLINK = "desk.link", "desk.unlink"
 """Carried out by the learners room. LINK: {actor, learner}. UNLINK: {actor}."""
 

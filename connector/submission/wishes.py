@@ -14,6 +14,7 @@ from connector.config import Config
 from connector.logs import log
 from connector.records import Counts
 from connector.store.moves import allowed, move
+from connector.store.reasons import WITHDRAWN_BY_PERSON
 from connector.store.session import Store
 from connector.store.states import State
 from connector.store.succession import PREDECESSOR, REPLACEMENT_HELD
@@ -68,16 +69,18 @@ def _going(session: Session, provider_id: str) -> list[int]:
     held = select(new.id).where(new.supersedes == Credit.id, new.wanted == "present", new.state == State.HELD)
     known = and_(Credit.attention == REPLACEMENT_HELD, held.where(new.reason != PREDECESSOR).exists())
     rows = _absent(provider_id).where(col(Credit.state).in_(_ANSWERED), ~known)
-    return [credit.id for credit in session.exec(rows) if allowed(credit, State.WITHDRAWING)]
+    found = [credit for credit in session.exec(rows) if allowed(credit, State.WITHDRAWING)]
+    return [credit.id for credit in sorted(found, key=lambda one: one.why_absent != WITHDRAWN_BY_PERSON)]
 
 
 def _look(store: Store, config: Config, provider_id: str, going: Sequence[int], now: datetime) -> list[int]:
     """Those that nothing is to replace, or whose replacement has passed every gate; a person hears of the others.
 
-    None where they are more than may leave at once: nobody asks about the rest then. The store's lock is held for a
-    chunk at a time.
+    Where they are more than may leave at once, only those that a person has confirmed: nobody asks about the rest
+    then. The store's lock is held for a chunk at a time.
     """
     leaving: list[int] = []
+    confirmed: list[int] = []
     room = _room(store, config, provider_id, now) if going else 0
     count = 0
     for numbers in _chunks(going):
@@ -88,10 +91,13 @@ def _look(store: Store, config: Config, provider_id: str, going: Sequence[int], 
                     successors.call_person(session, credit, found, now)
                     continue
                 leaving.append(credit.id)
+                if credit.why_absent == WITHDRAWN_BY_PERSON:
+                    confirmed.append(credit.id)
+                    continue
                 count += credit.state in _COUNTED
                 if count > max(room, 0):
                     _say_once(session, provider_id, len(going), now)
-                    return []
+                    return confirmed
     return leaving
 
 
@@ -113,11 +119,12 @@ def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def _room(store: Store, config: Config, provider_id: str, now: datetime) -> int:
     """How many may still leave within one run: ten in all, or one per cent of what PARS holds of this provider if that
-    is more."""
+    is more. Those that a person has counted and confirmed are none of them."""
     mine = select(func.count()).select_from(Credit).where(Credit.provider_id == provider_id)
     with store.reading() as session:
         held = session.exec(mine.where(col(Credit.state).in_(_COUNTED))).one()
-        gone = session.exec(mine.where(col(Credit.state).in_(_GOING), col(Credit.state_since) > now - ONE_RUN)).one()
+        going = mine.where(col(Credit.state).in_(_GOING), Credit.why_absent != WITHDRAWN_BY_PERSON)
+        gone = session.exec(going.where(col(Credit.state_since) > now - ONE_RUN)).one()
     return max(config.pars.most_withdrawals, held // 100) - gone
 
 
