@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from connector import activities, channels
 from connector.collection import quiet, rereading
@@ -38,7 +38,8 @@ from connector.pars.exchange import Unclear
 from connector.records import ActorKey, Frozen
 from connector.store.leases import is_running
 from connector.store.session import Store
-from connector.store.tables import Source, StatementRow
+from connector.store.states import State
+from connector.store.tables import Credit, Source, StatementRow
 
 
 class Checked(Frozen):
@@ -75,10 +76,11 @@ def moodles(config: Config, _store: Store) -> Iterator[Checked]:
             yield from _in_the_open(f"moodle of {source.name}", source.moodle.site)
 
 
-def pars(config: Config, _store: Store) -> Iterator[Checked]:
-    """Each provider's channel: a harmless read of a credit that cannot exist."""
+def pars(config: Config, store: Store) -> Iterator[Checked]:
+    """Each provider's channel: a harmless read of a credit that cannot exist; and providers who left config.yaml."""
     for provider in config.providers:
         yield _try(f"channel {provider.id} {provider.channel}", partial(_probe, config, provider))
+    yield from _gone(config, store)
 
 
 def sheets(config: Config, _store: Store) -> Iterator[Checked]:
@@ -238,6 +240,23 @@ def _probe(config: Config, provider: ProviderConfig) -> str:
         if client.prove():
             return "answers as the wire table says"
     return "answers; whether this is PARS shows with the first credit: this dialect has no other harmless question"
+
+
+def _gone(config: Config, store: Store) -> Iterator[Checked]:
+    over = (State.CLOSED, State.WITHDRAWN, State.CONFIRMED)
+    rows = select(Credit.provider_id, func.count()).where(col(Credit.state).not_in(over))
+    rows = rows.where(col(Credit.provider_id).not_in(config.provider_ids)).group_by(Credit.provider_id)
+    with store.reading() as session:
+        found = session.exec(rows.order_by(Credit.provider_id)).all()
+    for provider_id, count in found:
+        waits = listing.counted(count, "credit waits", "credits wait")
+        yield Checked(
+            what=f"provider {provider_id}",
+            good=False,
+            code="config.provider_gone",
+            message=f"{waits} for a provider who is not in config.yaml",
+            hint="put him back: they go on from where they are",
+        )
 
 
 def _activities(config: Config, provider: ProviderConfig) -> str:

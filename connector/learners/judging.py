@@ -60,6 +60,7 @@ def _judge(session: Session, opening: awards.Opening, row: LearnerRow, counts: C
     settled = fixes.standing(session, [row.id])[row.id]
     disputed = disagreements(map(Dispute.model_validate, row.disputes or ()), settled)
     mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
+    mine = mine.where(col(Credit.provider_id).in_(opening.config.provider_ids))
     closed = col(Credit.state) == State.CLOSED
     barred = closed if changed else closed & (col(Credit.reason) == NOT_ELIGIBLE)
     mine = mine.where(or_(col(Credit.state).in_(OPEN), barred)).order_by(col(Credit.id))
@@ -108,6 +109,7 @@ def _correct_at_pars(
 ) -> None:
     """What PARS took and then could not match stands there under the old identity: it is replaced, never edited."""
     mine = select(Credit, Award).join(Award, col(Award.id) == col(Credit.award_id)).where(Award.learner_id == row.id)
+    mine = mine.where(col(Credit.provider_id).in_(opening.config.provider_ids))
     mine = mine.where(Credit.state == State.UNMATCHED, Credit.wanted == "present", Credit.at_pars != "no")
     for credit, award in session.exec(mine.order_by(col(Credit.id)).with_for_update(of=Credit)).all():
         if is_another(opening.config, credit, learner):

@@ -41,6 +41,7 @@ def run(store: Store, config: Config) -> Counts:
 def _batch(store: Store, config: Config, after: int, now: datetime, counts: Counts) -> int:
     """The number of the last credit judged; 0 when none is left."""
     due = select(Credit).where(Credit.state == State.HELD, Credit.wanted == "present", col(Credit.id) > after)
+    due = due.where(col(Credit.provider_id).in_(config.provider_ids))
     due = due.where(or_(col(Credit.next_at).is_(None), col(Credit.next_at) <= now))
     with store.writing() as session:
         credits_ = session.exec(due.order_by(col(Credit.id)).limit(BATCH).with_for_update(skip_locked=True)).all()

@@ -78,3 +78,9 @@ def test_tables_are_frozen_and_their_namespaces_the_standards():
     with pytest.raises(ValidationError):
         XmlWire().base_url = ""  # type: ignore[misc]
     assert XmlWire().report.extension == AR1
+
+
+def test_nothing_of_ja_pars_goes_to_the_host_of_pars():
+    told = Wire.model_validate({"ja_pars": {"xml_service": {"calls": {"save": "PUT /save"}}}})
+    assert [told.of("ja-pars").xml_service.base_url, Wire().of("ja-pars").xml_service.base_url] == ["", ""]
+    assert told.of("pars").xml_service.base_url == XmlWire().base_url

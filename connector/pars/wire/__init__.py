@@ -11,7 +11,7 @@ from typing import Literal
 
 from connector.pars.wire.services import JsonWire, XmlWire
 from connector.pars.wire.sheets import LearnerSheet, MatchSheet, Receipts, RemsSheet
-from connector.pars.wire.values import MARK
+from connector.pars.wire.values import MARK, Guess, Url
 from connector.records import Frozen
 
 SystemName = Literal["pars", "ja-pars"]
@@ -28,10 +28,22 @@ class Tables(Frozen):
     receipts: Receipts = Receipts()
 
 
+class JaXmlWire(XmlWire):
+    """JA-PARS's XML service. Its address is not known: nothing of it may go to PARS's by default."""
+
+    base_url: Guess[Url] = ""
+
+
+class JaTables(Tables):
+    """The tables of JA-PARS: of the same form, since its guide is of the same kind; every entry is a guess."""
+
+    xml_service: JaXmlWire = JaXmlWire()
+
+
 class Wire(Tables):
     """`wire:` in config.yaml: the tables of PARS, and below `ja_pars` those of JA-PARS."""
 
-    ja_pars: Tables = Tables()
+    ja_pars: JaTables = JaTables()
 
     def of(self, system: SystemName) -> Tables:
         return self.ja_pars if system == "ja-pars" else self
