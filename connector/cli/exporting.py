@@ -16,7 +16,7 @@ from connector.inquiry.listing import counted
 from connector.store.tables import ExportFile
 from connector.submission import batch_file, undoing
 
-_COLUMNS = ("file", "receipt", "name", "does", "content", "records of", "written", "state")
+_COLUMNS = ("file", "receipt", "name", "does", "content", "credits", "written", "state")
 _A_FILE = click.IntRange(1, 2**63 - 1)
 
 

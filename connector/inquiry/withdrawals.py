@@ -15,7 +15,7 @@ from connector.store.session import Store
 from connector.store.states import State
 from connector.store.tables import Award, Credit
 
-Fate = Literal["deleted at PARS", "asked about first", "closed unsent"]
+Fate = Literal["deleted at PARS", "deleted by a later file", "asked about first", "closed unsent"]
 
 
 class Going(Frozen):
@@ -83,6 +83,8 @@ def _going(credit: Credit, award: Award, now: datetime) -> Going:
 def _fate(credit: Credit) -> Fate:
     if not may_be_at_pars(credit):
         return "closed unsent"
+    if credit.state == State.EXPORTED:
+        return "deleted by a later file"
     return "asked about first" if credit.state in (State.SENDING, State.IN_DOUBT) else "deleted at PARS"
 
 
