@@ -30,7 +30,7 @@ _A_FEW = 10
 def withdraw(
     work: Work, target: str, provider: str | None, confirmed: int | None, *, dry_run: bool, wait: bool, as_json: bool
 ) -> int:
-    """Take credits back: those that PARS has are deleted there, the others are never sent.
+    """Take credits back: deleted at PARS, or never sent.
 
     TARGET is a credit (its number or its ccid:), record:NUMBER, learner:NUMBER or activity:ID. It shows first what
     would go. Nothing that stands earns a withdrawn credit again.
