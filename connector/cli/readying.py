@@ -112,7 +112,9 @@ def learners_check(
         _look(work, found, tell)
         pairs = readiness.to_ask(found.standings)
         if to_write is not None:
-            found.written = match_sheet.write(to_write, readiness.asked(pairs), work.config.wire.match_sheet)
+            found.written = match_sheet.write(
+                to_write, readiness.asked(pairs), work.config.tables(provider).match_sheet
+            )
         elif to_read is not None:
             found.lines = _read(work, provider, pairs, to_read)
         elif found.asked and found.stopped is None:
@@ -148,7 +150,7 @@ def _entrants(
 
 
 def _read(work: Work, provider: ProviderConfig, pairs: Pairs, path: Path) -> match_sheet.Read:
-    table = work.config.wire.match_sheet
+    table = work.config.tables(provider).match_sheet
     lines = match_sheet.assign(match_sheet.read(path, table), readiness.asked(pairs))
     matching.from_sheet(work.store, work.config, provider, pairs, lines)
     return lines

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from connector.config.values import Duration, HeaderValue, Login, Secret, Zone, own_headers, web_template
+from connector.pars.vocabulary import CERTIFICATIONS, CME_CERTIFICATION
 from connector.records import Frozen
 
 LearnerField = Literal[
@@ -114,6 +116,29 @@ LearnerSource = Annotated[
 ]
 
 
+JaKind = Literal[
+    "ipce", "nursing", "aapa", "psychology", "optometry", "social-work", "dentistry", "dietetics", "athletic-training"
+]
+JA_PROFESSIONS: Final[dict[JaKind, tuple[str, ...]]] = {
+    "nursing": (
+        "RN", "LPN", "LVN", "APRN", "NP", "FNP", "CNM", "CNS", "CRNA", "DNP", "MSN", "BSN", "Nurse",
+        "Advanced practice nurse",
+    ),
+    "aapa": ("PA", "PA-C", "Physician Assistant"),
+    "psychology": ("PsyD", "Psychologist"),
+    "optometry": ("OD", "Optometrist"),
+    "social-work": ("LCSW", "LMSW", "LSW", "MSW", "Social Worker"),
+    "dentistry": ("DDS", "DMD", "Dentist"),
+    "dietetics": ("RD", "RDN", "DTR", "NDTR", "Registered Dietitian", "Dietetic Technician Registered"),
+    "athletic-training": ("ATC", "Athletic Trainer"),
+}  # fmt: skip
+"""Who earns which of JA-PARS's credits; our own reading, for JA-PARS names professions and not degrees."""
+
+
+def _with_defaults(given: dict[JaKind, tuple[str, ...]]) -> dict[JaKind, tuple[str, ...]]:
+    return {**JA_PROFESSIONS, **given}
+
+
 class LearnersConfig(Frozen):
     """Where identities come from, asked in order, and who is eligible."""
 
@@ -121,6 +146,9 @@ class LearnersConfig(Frozen):
     refresh: Duration = timedelta(hours=1)
     cme_professions: tuple[str, ...] = ("MD", "DO")
     moc_professions: tuple[str, ...] = ("MD", "DO")
+    ja_professions: Annotated[dict[JaKind, tuple[str, ...]], AfterValidator(_with_defaults)] = Field(
+        default_factory=lambda: dict(JA_PROFESSIONS)
+    )
     prevalidate: Literal["off", "warn", "hold"] = "warn"
     new_id: Duration = timedelta(days=7)  # how long an id that PARS does not know may simply be too new
     known: str = ""  # the actor key of one learner in every source, by whom `check --learners` proves rights and names
@@ -128,4 +156,13 @@ class LearnersConfig(Frozen):
     @property
     def earning(self) -> tuple[str, ...]:
         """The professions that earn credit of any kind."""
-        return (*self.cme_professions, *self.moc_professions)
+        return (*self.cme_professions, *self.moc_professions, *chain.from_iterable(self.ja_professions.values()))
+
+    def professions(self, kind: str, certification: str) -> tuple[str, ...] | None:
+        """Who may earn the credit; None: whoever has a profession."""
+        if kind == "moc":
+            return self.moc_professions
+        if certification == CME_CERTIFICATION:
+            return self.cme_professions
+        named: dict[str, tuple[str, ...]] = {CERTIFICATIONS[word]: who for word, who in self.ja_professions.items()}
+        return named.get(certification)

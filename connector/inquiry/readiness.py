@@ -23,7 +23,7 @@ from connector.pars.sent_under import choose_identifier
 from connector.records import Actor, ActorKey, Dispute, Found, Identifier, Learner, Problem, RecordCredit
 from connector.store import fixes
 from connector.store.people import as_learner
-from connector.store.reasons import NOT_ELIGIBLE
+from connector.store.reasons import BARRING
 from connector.store.session import Store
 from connector.store.tables import LearnerKey, LearnerRow
 from connector.validation import checks
@@ -74,7 +74,7 @@ class Standing:
 
     def verdict(self, stopped: Callable[[Problem], bool], *, asked: bool) -> Verdict:
         """`asked`: PARS was to be asked, so that nobody is ready of whom it was not."""
-        problems = [one for one in self.all_problems if one.code != NOT_ELIGIBLE]
+        problems = [one for one in self.all_problems if one.code not in BARRING]
         if any(one.problem for one in self.questions) or any(stopped(one) for one in problems):
             return "not_ready"
         if self.barred == self.credits:
@@ -171,8 +171,8 @@ class _Looking:
         return standing
 
     def _judge(self, standing: Standing, credit: RecordCredit, *, found: bool, unlinked: bool) -> None:
-        problems = gate(standing.learner, credit.kind, self.config.learners, found=found, unlinked=unlinked)
-        barred = any(one.code == NOT_ELIGIBLE for one in problems)
+        problems = gate(standing.learner, credit, self.config.learners, found=found, unlinked=unlinked)
+        barred = any(one.code in BARRING for one in problems)
         standing.barred += barred
         order = self.provider.identifier_order
         if found and not barred:
@@ -228,4 +228,4 @@ def asked(pairs: Collection[tuple[Standing, Question]]) -> list[Asked]:
 
 def who_acts(problem: Problem) -> str:
     """An ineligible profession needs nobody, if it is right."""
-    return "" if problem.code == NOT_ELIGIBLE or problem.who == Actor.NOBODY else problem.who
+    return "" if problem.code in BARRING or problem.who == Actor.NOBODY else problem.who

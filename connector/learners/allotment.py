@@ -28,7 +28,7 @@ class Part:
     order: Order
     offered: Decimal  # what its own completion earns
     offered_total: Decimal  # of the board, all its credit types together; else as `offered`
-    purse: str = ""  # what one maximum is counted for: a board, or "" for CME
+    purse: str = ""  # what one maximum is counted for: a board, or a certification without one
     sum_on: date | None = None  # the board takes one credit a date: this date
     sent: Decimal | None = None  # PARS holds it, or may, with this amount
     sent_total: Decimal = NONE

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Protocol
 
 from connector.config import LearnersConfig
+from connector.pars.vocabulary import PHARMACY
 from connector.records import Actor, Dispute, Learner, Problem
+from connector.store import reasons
 from connector.store.people import no_consent
-from connector.store.reasons import NOT_ELIGIBLE
 
 OTHER_PERSON = Problem(
     code="learner.other_person",
@@ -39,23 +41,46 @@ def disagreements(disputes: Iterable[Dispute], settled: Collection[str]) -> list
     return [_sources_disagree(one) for one in disputes if one.field not in settled]
 
 
-def gate(learner: Learner, kind: str, config: LearnersConfig, *, found: bool, unlinked: bool = False) -> list[Problem]:
-    """All problems of one learner for one kind of credit; a REMS record is de-identified and passes them all.
+CPE_MONITOR = Problem(
+    code=reasons.CPE_MONITOR,
+    field="certification",
+    message="credit of pharmacists and pharmacy technicians goes to CPE Monitor, not to JA-PARS",
+    hint="submit it there, to the activity that CPE Monitor has under its UAN",
+    who=Actor.COORDINATOR,
+)
+
+
+class _Offered(Protocol):
+    """A credit, earned or only offered."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def certification(self) -> str: ...
+
+
+def gate(
+    learner: Learner, credit: _Offered, config: LearnersConfig, *, found: bool, unlinked: bool = False
+) -> list[Problem]:
+    """All problems of one learner for one credit; a REMS record is de-identified and passes them all.
 
     `unlinked`: he is not found because a person unlinked him.
     """
-    if kind == "rems":
+    if credit.kind == "rems":
         return []
+    if credit.certification == PHARMACY:
+        return [CPE_MONITOR]
     if not found:
         return [UNLINKED if unlinked else _not_found()]  # everything else is missing for the same reason
     problems = []
     if learner.consent is None or not learner.consent.given:
         problems.append(no_consent(withdrawn=learner.consent is not None))
-    professions = config.moc_professions if kind == "moc" else config.cme_professions
+    professions = config.professions(credit.kind, credit.certification)
     if not learner.profession:
         problems.append(_no_profession())
-    elif learner.profession.upper() not in {name.upper() for name in professions}:
-        problems.append(_not_eligible(kind))
+    elif professions is not None and learner.profession.upper() not in {name.upper() for name in professions}:
+        problems.append(_not_eligible(credit))
     return problems
 
 
@@ -93,10 +118,10 @@ def _no_profession() -> Problem:
     )
 
 
-def _not_eligible(kind: str) -> Problem:
-    what = "maintenance-of-certification points" if kind == "moc" else "AMA PRA Category 1 credit in PARS"
+def _not_eligible(credit: _Offered) -> Problem:
+    what = "maintenance-of-certification points" if credit.kind == "moc" else f"{credit.certification} credit in PARS"
     return Problem(
-        code=NOT_ELIGIBLE,
+        code=reasons.NOT_ELIGIBLE,
         field="profession",
         message=f"this profession earns no {what}",
         hint="if the profession is wrong, correct it in the learner source",

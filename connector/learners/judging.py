@@ -19,7 +19,7 @@ from connector.records import Counts, Dispute, Learner, Problem
 from connector.store import fixes, poison
 from connector.store.moves import move
 from connector.store.people import as_learner, snapshot
-from connector.store.reasons import NOT_ELIGIBLE
+from connector.store.reasons import BARRING, NOT_ELIGIBLE
 from connector.store.states import State
 from connector.store.tables import Award, Credit, LearnerRow
 from connector.store.unmatched import left, solved
@@ -86,7 +86,7 @@ def against(
     unlinked: bool = False,
 ) -> list[Problem]:
     """What this room's gates say of one credit."""
-    problems = gate(learner, credit.kind, config.learners, found=row.found, unlinked=unlinked)
+    problems = gate(learner, credit, config.learners, found=row.found, unlinked=unlinked)
     if credit.kind != "rems" and row.found:
         problems[:0] = [*disputed, *([NAME_DIFFERS] if award.guest else [])]
     return problems
@@ -94,7 +94,7 @@ def against(
 
 def is_settled(credit: Credit, problems: Sequence[Problem], learner: Learner, config: Config) -> bool:
     """Would these problems of a learner who has not changed leave this credit as it is?"""
-    barred = any(problem.code == NOT_ELIGIBLE for problem in problems)
+    barred = any(problem.code in BARRING for problem in problems)
     if [problem.model_dump(mode="json") for problem in problems] != credit.gate:
         return False
     if credit.state == State.CLOSED:
@@ -143,7 +143,7 @@ def _apply(
 ) -> None:
     """What the gate says moves a credit only while it is unsent, or after PARS's immediate no."""
     gate_rows = [problem.model_dump(mode="json") for problem in problems]
-    barred = any(problem.code == NOT_ELIGIBLE for problem in problems)
+    barred = any(problem.code in BARRING for problem in problems)
     differs = gate_rows != credit.gate
     credit.gate = gate_rows
     if _reopens(credit, barred=barred, changed=changed):

@@ -17,7 +17,7 @@ from connector.pars.vocabulary import BOARDS, JOURNAL_FORMAT
 from connector.records import CreditOffer
 from connector.store import attention, elsewhere, poison
 from connector.store.moves import may_be_at_pars, move, note
-from connector.store.reasons import MAXIMUM, NOT_ELIGIBLE, ROOM_FIRST, SUMMED, WITHDRAWAL_FIRST
+from connector.store.reasons import BARRING, MAXIMUM, ROOM_FIRST, SUMMED, WITHDRAWAL_FIRST
 from connector.store.states import LIVE, State
 from connector.store.tables import ActivityRow, Award, Credit, EvidenceRow, LearnerRow, StatementRow
 from connector.store.unmatched import solved
@@ -174,7 +174,7 @@ def _part(row: Credit, award: Award, order: allotment.Order, successors: Mapping
         order=order,
         offered=offered,
         offered_total=offered if total is None else total,
-        purse=row.board,
+        purse=row.board or row.certification,
         sum_on=day if ours and _one_per_date(row, journal=journal) else None,
         sent=row.amount if is_sent else None,
         sent_total=row.amount if row.board_total is None else row.board_total,
@@ -247,5 +247,5 @@ def _close(session: Session, opening: Opening, row: Credit, code: str) -> None:
 
 def _open(session: Session, opening: Opening, row: Credit) -> None:
     """Room has appeared; for whoever is not eligible none is needed."""
-    if not any(problem["code"] == NOT_ELIGIBLE for problem in row.gate):
+    if not any(problem["code"] in BARRING for problem in row.gate):
         move(session, row, State.HELD, now=opening.now, code=SHARED, by="learners")

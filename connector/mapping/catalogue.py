@@ -16,7 +16,7 @@ from connector.findings import Finding, did_you_mean
 from connector.mapping.language.functions import number
 from connector.mapping.language.offers import CmeCredit, Credit, MocCredit
 from connector.mapping.language.rules import Catalogue, Rule, digest
-from connector.pars.point_columns import POINT_COLUMNS
+from connector.pars.point_columns import KIND_COLUMNS, POINT_COLUMNS
 from connector.pars.vocabulary import BOARDS
 from connector.sheets import SheetRow, read_sheet
 from connector.sheets.rows import Columns, refused
@@ -61,7 +61,7 @@ class Sheet:
 
 def read(path: Path, columns: Iterable[str]) -> Sheet:
     """The sheet with these key columns. Raises ConfigError with every finding, by cell."""
-    found = read_sheet(path, required=(*columns, ACTIVITY), optional=(CREDITS, *POINT_COLUMNS), strict=False)
+    found = read_sheet(path, required=(*columns, ACTIVITY), optional=(*KIND_COLUMNS, *POINT_COLUMNS), strict=False)
     if found.too_wide and not any(row.lettered for row in found.rows):
         message = "the row has more cells than the header: a comma in a number makes two of it"
         raise refused(path, found.too_wide[0], "config.sheet", message, "write numbers with a point, or in quotes")
@@ -70,7 +70,7 @@ def read(path: Path, columns: Iterable[str]) -> Sheet:
 
 def from_text(path: str, text: str, columns: Iterable[str]) -> Sheet:
     """A sheet that `Sheet.text` has kept."""
-    names = (*columns, ACTIVITY, CREDITS, *POINT_COLUMNS)
+    names = (*columns, ACTIVITY, *KIND_COLUMNS, *POINT_COLUMNS)
     rows = json.loads(text)
     return Sheet(path, tuple(SheetRow(path, one["line"], dict.fromkeys(names, "") | one["cells"], {}) for one in rows))
 
@@ -79,7 +79,7 @@ def _looks_meant(header: str) -> bool:
     """Other columns are nobody's business; but points under a header that is not read would be lost."""
     name = Columns(()).name(header)
     boards = name.startswith(tuple(f"{code.lower()}_" for code in BOARDS))
-    return boards or bool(difflib.get_close_matches(name, (CREDITS, *POINT_COLUMNS), n=1, cutoff=_ALMOST))
+    return boards or bool(difflib.get_close_matches(name, (*KIND_COLUMNS, *POINT_COLUMNS), n=1, cutoff=_ALMOST))
 
 
 def column_of(catalogue: Catalogue) -> str:
@@ -140,7 +140,7 @@ def _keyless(sheet: Sheet, column: str) -> Iterator[Finding]:
 
 def _passed_over(rule: Rule, sheet: Sheet) -> Iterator[Finding]:
     """The rule's credits count for every row, whatever the sheet says."""
-    filled = ((row, name) for row in sheet.rows for name in (CREDITS, *POINT_COLUMNS) if row[name])
+    filled = ((row, name) for row in sheet.rows for name in (*KIND_COLUMNS, *POINT_COLUMNS) if row[name])
     row, name = next(filled, (None, "")) if rule.credits else (None, "")
     if row:
         message = f"the credits of this sheet are not read: the rule `{rule.name}` has its own"
@@ -180,7 +180,7 @@ def _unread(sheet: Sheet) -> list[Finding]:
             code="mapping.catalogue_column",
             path=sheet.path,
             message=f"the column `{header[:80]}` is not read",
-            hint=did_you_mean(Columns(()).name(header), (CREDITS, *POINT_COLUMNS)),
+            hint=did_you_mean(Columns(()).name(header), (*KIND_COLUMNS, *POINT_COLUMNS)),
         )
         for header in sheet.unread
     ]
@@ -207,8 +207,10 @@ def _hash(words: Mapping[str, Any], activity: str, credits_: Sequence[Credit]) -
 
 
 def _credits(row: SheetRow, findings: list[Finding]) -> tuple[Credit, ...]:
-    cme = _amount(row, CREDITS, findings)
-    offered: list[Credit] = [CmeCredit(type="cme", amount=cme)] if cme else []
+    amounts = {word: _amount(row, column, findings) for column, word in KIND_COLUMNS.items()}
+    offered: list[Credit] = [
+        CmeCredit.model_validate({"type": word, "amount": got}) for word, got in amounts.items() if got
+    ]
     points: dict[str, dict[str, Decimal]] = {}
     for column, (board, credit_type) in POINT_COLUMNS.items():
         if amount := _amount(row, column, findings):

@@ -32,8 +32,7 @@ def offers(credit: Credit, document: Any) -> list[CreditOffer]:
     statement says."""
     total = _amount(credit.amount, document)
     if isinstance(credit, CmeCredit):
-        name = vocabulary.CME_CERTIFICATION
-        return [CreditOffer(kind="cme", certification=name, amount=total)] if total else []
+        return [CreditOffer(kind="cme", certification=credit.certification, amount=total)] if total else []
     amounts = [
         (credit_type, _amount(part, document) if isinstance(part, Computed) else min(part, total))
         for credit_type, part in credit.parts

@@ -27,12 +27,14 @@ Texts = frozenset[str | None]
 @dataclass(frozen=True)
 class Defaults:
     """What rules leave to config.yaml: each provider's zone by ACCME id, each source's by its id where it has one,
-    whether any source has a Moodle that can be asked, and whether every source's registrations are mere sessions."""
+    whether any source has a Moodle that can be asked, whether every source's registrations are mere sessions, and which
+    providers report to JA-PARS."""
 
     providers: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     moodle: bool = True
     sessions: bool = False
+    joint: frozenset[str] = frozenset()
 
     def provider_of(self, rule: Rule) -> str:
         """The rule's provider or the only one there is; without any configuration what the rule says."""
@@ -230,6 +232,7 @@ def _compile(found: Folder, defaults: Defaults | None, sheets: Sheets | None = N
     rules = tuple(ActiveRule(one.document.name, one.rule, one.provider, one.rows) for one in placed)
     for document, file in files:
         findings.extend(_unknown_providers(document, file, defaults))
+        findings.extend(_of_another_system(document, file, defaults) if found.kept is None else ())
         findings.extend(() if defaults.moodle else _nobody_to_ask(document, file))
     findings.extend(check(placed, sheets or {}, sessions=defaults.sessions) if found.kept is None else ())
     texts = {Path(document.name).name: document.text for document, _ in files}
@@ -252,6 +255,18 @@ def _unknown_providers(document: Document, file: MappingFile, defaults: Defaults
             hint = did_you_mean(rule.provider or "", defaults.providers) or f"one of: {', '.join(defaults.providers)}"
             where = document.where(("rules", place, "provider"))
             yield document.finding("mapping.unknown_provider", where, f"the rule `{rule.name}` {word}", hint)
+
+
+def _of_another_system(document: Document, file: MappingFile, defaults: Defaults) -> Iterable[Finding]:
+    for place, rule in enumerate(file.rules):
+        if not defaults.providers or defaults.provider_of(rule) in defaults.joint:
+            continue
+        for at, credit in enumerate(rule.credits):
+            if credit.type not in ("cme", "moc"):
+                message = f"the rule `{rule.name}` gives {credit.certification} credit, which PARS does not take"
+                hint = "a jointly accredited provider has `system: ja-pars` in config.yaml"
+                where = document.where(("rules", place, "credits", at, "type"))
+                yield document.finding("mapping.not_in_system", where, message, hint)
 
 
 def _nobody_to_ask(document: Document, file: MappingFile) -> Iterable[Finding]:

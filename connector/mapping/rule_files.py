@@ -58,6 +58,7 @@ def defaults_of(config: Config) -> Defaults:
     """What rules may leave to config.yaml."""
     return Defaults(
         providers={provider.id: provider.zone for provider in config.providers},
+        joint=frozenset(provider.id for provider in config.providers if provider.system == "ja-pars"),
         sources={source.name: source.zone for source in config.sources if source.zone},
         moodle=any(source.moodle for source in config.sources),
         sessions=all(source.registration == "session" or source.moodle for source in config.sources),

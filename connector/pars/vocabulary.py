@@ -52,6 +52,21 @@ class Board(Frozen):
 
 
 CME_CERTIFICATION: Final = "AMA PRA Category 1"
+CERTIFICATIONS: Final = {
+    "cme": CME_CERTIFICATION,
+    "ipce": "IPCE",
+    "nursing": "Nursing",
+    "pharmacy": "Pharmacy",
+    "aapa": "AAPA Category 1",
+    "psychology": "Psychologist",
+    "optometry": "Optometrist",
+    "social-work": "Social Worker",
+    "dentistry": "Dentist",
+    "dietetics": "Dietetic CPEU",
+    "athletic-training": "Athletic Training CEU",
+}
+"""Credit that no board stands behind, by a rule's word for it: all but the first are JA-PARS's."""
+PHARMACY: Final = CERTIFICATIONS["pharmacy"]
 CREDIT_UNIT: Final = "Point"
 MODULE_STATUS: Final = "Completed"
 JOURNAL_FORMAT: Final = "Journal-based CE"
@@ -198,6 +213,13 @@ ORIGINS: Final = {
     "BOARDS.id_optional": Origin(certainty=Certainty.CONFIRMED, source="the American Board of Surgery's own answers"),
     "BOARDS.last_completion": Origin(certainty=Certainty.CONFIRMED, source="ACCME's notice on ABPath self-assessment"),
     "CME_CERTIFICATION": Origin(certainty=Certainty.CONFIRMED, source="ACCME's draft activity schema"),
+    "CERTIFICATIONS": Origin(
+        certainty=Certainty.CONFIRMED,
+        source="ACCME's draft activity schema of JA-PARS; that its learner records say the same words is inferred",
+    ),
+    "PHARMACY": Origin(
+        certainty=Certainty.CONFIRMED, source="Joint Accreditation: pharmacists' credit goes to CPE Monitor"
+    ),
     "CREDIT_UNIT": Origin(certainty=Certainty.CONFIRMED, source="ACCME's draft learner schema"),
     "MODULE_STATUS": Origin(certainty=Certainty.CONFIRMED, source="ACCME's draft learner schema"),
     "JOURNAL_FORMAT": Origin(certainty=Certainty.CONFIRMED, source="the public activity catalogue"),

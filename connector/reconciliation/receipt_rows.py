@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from connector.pars.identity import Person, Relation, relation, signs
 from connector.pars.receipts import Receipt, Said
+from connector.pars.vocabulary import CME_CERTIFICATION
 from connector.store.states import State
 from connector.store.tables import Award, Credit, Record
 from connector.store.views import reported_on
@@ -51,6 +52,13 @@ class Index:
     by_local: dict[tuple[str, date, str], list[Candidate]] = field(default_factory=lambda: defaultdict(list))
 
 
+def _kind(credit: Credit) -> tuple[str, str]:
+    """No file names a certification of JA-PARS: it has no fellow among the rows."""
+    if credit.board:
+        return "moc", credit.board
+    return ("cme", "") if credit.certification == CME_CERTIFICATION else (credit.kind, credit.certification)
+
+
 def index_of(session: Session, provider_id: str) -> Index:
     rows = select(Credit, Award, Record.local_id).join(Award, col(Award.id) == col(Credit.award_id))
     rows = rows.join(Record, col(Record.id) == col(Credit.record_id)).where(Credit.provider_id == provider_id)
@@ -58,7 +66,7 @@ def index_of(session: Session, provider_id: str) -> Index:
     index = Index()
     for credit, award, local_id in session.exec(rows):
         one = Candidate(
-            credit.id, credit.credit_id, award.id, ("moc", credit.board) if credit.board else ("cme", ""),
+            credit.id, credit.credit_id, award.id, _kind(credit),
             credit.state == State.WITHDRAWING, _person(credit),
         )  # fmt: skip
         index.by_id[credit.credit_id] = one

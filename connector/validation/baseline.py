@@ -9,9 +9,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
 from connector.pars.identity import Person, signs
+from connector.pars.vocabulary import CME_CERTIFICATION
 from connector.records import Problem
 from connector.store import elsewhere
 from connector.store.moves import move
@@ -64,6 +66,11 @@ def check(session: Session, credit: Credit, award: Award) -> list[Problem]:
     ]
 
 
+def can_be_in_a_sheet() -> ColumnElement[bool]:
+    """No sheet says anything of credit that JA-PARS alone takes."""
+    return or_(Credit.kind == "moc", Credit.certification == CME_CERTIFICATION)
+
+
 def reached_pars(state: str, at_pars: str) -> bool:
     """Has PARS held this credit of ours, ever?"""
     return at_pars == "yes" or state == State.WITHDRAWN
@@ -78,6 +85,8 @@ def _was_ours(session: Session, credit: Credit) -> bool:
 
 def _of(session: Session, credit: Credit, award: Award) -> list[Match]:
     """Read once a transaction."""
+    if credit.kind == "cme" and credit.certification != CME_CERTIFICATION:
+        return []
     known: dict[tuple[int, str, str], list[Match]] = session.info.setdefault(_CACHE, {})
     name = (award.id, credit.kind, credit.board)
     if name not in known:
@@ -131,7 +140,7 @@ def earned(
         kinds = kinds.where(Award.provider_id == place[0], Award.activity_id == place[1])
     else:
         kinds = kinds.where(col(Credit.award_id).in_([number for number, _, _, _ in awards]))
-    kinds = kinds.where(told, Credit.state != State.WITHDRAWN, or_(Credit.kind == "cme", Credit.kind == "moc"))
+    kinds = kinds.where(told, Credit.state != State.WITHDRAWN, can_be_in_a_sheet())
     return _by_kind(awards, set(session.exec(kinds)), people(session, {learner for _, learner, _, _ in awards}))
 
 

@@ -165,7 +165,7 @@ def _is_our_own(matches: list[Match], kind: Kind, ours: set[tuple[int, Kind]]) -
 def _credits(session: Session, place: tuple[str, str]) -> list[_Seen]:
     wanted = select(Credit, col(Award.completed_on)).join(Award, col(Credit.award_id) == col(Award.id))
     wanted = wanted.where(Award.provider_id == place[0], Award.activity_id == place[1])
-    wanted = wanted.where(col(Credit.kind).in_(("cme", "moc"))).order_by(col(Credit.award_id), col(Credit.id))
+    wanted = wanted.where(baseline.can_be_in_a_sheet()).order_by(col(Credit.award_id), col(Credit.id))
     return [
         _Seen(one.id, _Key(one.award_id, day), (one.kind, one.board), State(one.state), one.at_pars, one.reason,
               one.certification)

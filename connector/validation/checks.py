@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from connector.pars import identifiers, vocabulary
 from connector.pars.sent_under import choose_identifier
+from connector.pars.wire import SystemName
 from connector.records import Actor, Frozen, Learner, Problem, RecordCredit, RemsAnswers
 from connector.store.reasons import WITHDRAWAL_FIRST
 
@@ -27,6 +28,7 @@ class Case(Frozen):
     activity_id: str
     completed_on: date
     today: date
+    system: SystemName = "pars"
     credit: RecordCredit
     learner: Learner
     identifier_order: tuple[str, ...]
@@ -65,7 +67,22 @@ def _record(case: Case) -> list[Problem]:
                 who=Actor.ADMINISTRATOR,
             )
         )
-    return [problem for problem in found if problem] + _window(case)
+    return [problem for problem in found if problem] + _system(case) + _window(case)
+
+
+def _system(case: Case) -> list[Problem]:
+    """IPCE, nursing and their like are JA-PARS's."""
+    if (
+        case.system == "ja-pars"
+        or case.credit.kind != "cme"
+        or case.credit.certification == vocabulary.CME_CERTIFICATION
+    ):
+        return []
+    message = f"PARS takes no {case.credit.certification} credit: JA-PARS does"
+    hint = "a jointly accredited provider has `system: ja-pars` in config.yaml; else take the credit out of the rule"
+    return [
+        Problem(code="credit.not_in_system", field="certification", message=message, hint=hint, who=Actor.ADMINISTRATOR)
+    ]
 
 
 def _window(case: Case) -> list[Problem]:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, or_, select
 
 from connector.config import Config, ValidationConfig
 from connector.pars.sent_under import choose_identifier
-from connector.pars.vocabulary import JOURNAL_FORMAT
+from connector.pars.vocabulary import CME_CERTIFICATION, JOURNAL_FORMAT
 from connector.records import Counts, Identifier, Learner, Problem, RemsAnswers
 from connector.store import matches, poison, releases
 from connector.store.moves import move
@@ -134,6 +134,7 @@ def _problems(
         activity_id=award.activity_id,
         completed_on=award.completed_on,
         today=today,
+        system=provider.system,
         credit=as_record_credit(credit),
         learner=learner,
         identifier_order=provider.identifier_order,
@@ -169,7 +170,7 @@ def _cme_amount(session: Session, award: Award, credit: Credit) -> Decimal | Non
     carried = select(Credit.award_id).join(Award, col(Award.id) == col(Credit.award_id))
     carried = carried.where(Award.learner_id == award.learner_id, Credit.summed_into == credit.id)  # by an index
     earned = select(Credit).where(col(Credit.award_id).in_([award.id, *session.exec(carried)]))
-    earned = earned.where(Credit.kind == "cme").order_by(col(Credit.id))
+    earned = earned.where(Credit.certification == CME_CERTIFICATION).order_by(col(Credit.id))
     newest = {cme.award_id: cme.amount for cme in session.exec(earned)}
     return sum(newest.values(), Decimal(0)) if newest else None
 

@@ -13,7 +13,17 @@ from connector.learners.directory import Answers
 from connector.learners.eligibility import gate
 from connector.learners.sources.fields import birth_day, consent, ids, learner
 from connector.learners.sources.rows import cells, keys_of
-from connector.records import ActorKey, BirthDay, Consent, Found, Learner, LicenceNumber, PersonName, RemsAnswers
+from connector.records import (
+    ActorKey,
+    BirthDay,
+    Consent,
+    CreditOffer,
+    Found,
+    Learner,
+    LicenceNumber,
+    PersonName,
+    RemsAnswers,
+)
 from tests.learners.middle import ANNA, SITE, Middle
 
 
@@ -102,9 +112,14 @@ def test_any_cells_make_a_learner(cells: dict[str, str]) -> None:
 # --- who is eligible ---
 
 
+def offer(kind: str) -> CreditOffer:
+    name = {"cme": "AMA PRA Category 1", "moc": "ABIM", "rems": "REMS/Mycophenolate"}[kind]
+    return CreditOffer.model_construct(kind=kind, certification=name)
+
+
 def judged(kind: str = "cme", *, found: bool = True, **values: object) -> list[tuple[str, str]]:
     person = Learner(**({"profession": "MD", "consent": Consent(given=True)} | values))  # type: ignore[arg-type]
-    return [(problem.code, problem.who) for problem in gate(person, kind, LearnersConfig(), found=found)]
+    return [(problem.code, problem.who) for problem in gate(person, offer(kind), LearnersConfig(), found=found)]
 
 
 def test_a_known_physician_who_consented_passes() -> None:
@@ -123,8 +138,8 @@ def test_of_somebody_unknown_only_that_is_said() -> None:
 
 
 def test_a_permission_that_was_withdrawn_is_told_from_one_that_never_was() -> None:
-    withdrawn = gate(Learner(consent=Consent(given=False)), "cme", LearnersConfig(), found=True)[0]
-    never = gate(Learner(), "cme", LearnersConfig(), found=True)[0]
+    withdrawn = gate(Learner(consent=Consent(given=False)), offer("cme"), LearnersConfig(), found=True)[0]
+    never = gate(Learner(), offer("cme"), LearnersConfig(), found=True)[0]
     assert "withdrawn" in withdrawn.message
     assert "no permission" in never.message
 
@@ -137,12 +152,12 @@ def test_nurses_and_physician_assistants_are_not_eligible(kind: str) -> None:
 def test_who_is_eligible_for_what_is_a_setting() -> None:
     settings_ = LearnersConfig(cme_professions=("MD", "PA"))
     person = Learner(profession="PA", consent=Consent(given=True))
-    assert gate(person, "cme", settings_, found=True) == []
-    assert [one.code for one in gate(person, "moc", settings_, found=True)] == ["learner.not_eligible"]
+    assert gate(person, offer("cme"), settings_, found=True) == []
+    assert [one.code for one in gate(person, offer("moc"), settings_, found=True)] == ["learner.not_eligible"]
 
 
 def test_a_rems_record_passes_without_anything() -> None:
-    assert gate(Learner(), "rems", LearnersConfig(), found=False) == []
+    assert gate(Learner(), offer("rems"), LearnersConfig(), found=False) == []
 
 
 # --- REMS answers ---

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
-from connector.mapping.cases.form import CME, OPEN, Expected, ExpectedRems
+from connector.mapping.cases.form import OPEN, Expected, ExpectedRems
 from connector.mapping.evaluate import Outcome
 from connector.pars import vocabulary
 from connector.records import Completion, Evidence, Ignored, Problem, RemsAnswers
+
+_NAMES: Final = {certification: name for name, certification in vocabulary.CERTIFICATIONS.items()}
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,7 @@ def _of_a_completion(expected: Expected, came: Completion) -> Iterator[str]:
 
 def earned_by(came: Completion) -> dict[str, Decimal]:
     """Credits by the names that a case uses: `cme`, `ABIM`, `ABIM/Medical Knowledge`; a REMS record has none."""
-    return {
-        CME if one.certification == vocabulary.CME_CERTIFICATION else one.certification: one.amount
-        for one in came.credits
-        if one.kind != "rems"
-    }
+    return {_NAMES.get(one.certification, one.certification): one.amount for one in came.credits if one.kind != "rems"}
 
 
 def day_of(came: Completion) -> str:

@@ -16,7 +16,6 @@ from connector.records import Frozen
 
 OPEN: Final = "open"
 """What a test expects for `date` where Moodle is asked for it."""
-CME: Final = "cme"
 PROBLEMS: Final = tuple(
     f"mapping.{name}"
     for name in (
@@ -41,10 +40,13 @@ class ExpectedRems(Frozen):
 def _credit(name: str) -> str:
     """As a completion calls it; the boards' lists of types are not published, so that any type may be right."""
     board, slash, kind = name.partition("/")
-    if name != CME and board not in vocabulary.BOARDS:
-        close = f'did you mean "{CME}"?' if name.lower() == CME else did_you_mean(board[:80].upper(), vocabulary.BOARDS)
+    if name in vocabulary.CERTIFICATIONS:
+        return name
+    if board not in vocabulary.BOARDS:
+        close = did_you_mean(name[:80].lower(), vocabulary.CERTIFICATIONS)
+        close = close or did_you_mean(board[:80].upper(), vocabulary.BOARDS)
         hint = close or f"boards: {', '.join(vocabulary.BOARDS)}"
-        raise fault("mapping.test", f"is no credit: `{CME}`, or a board with or without a type", hint)
+        raise fault("mapping.test", "is no credit: `cme` (or JA-PARS's), or a board with or without a type", hint)
     if slash and not kind:
         raise fault("mapping.test", "names no credit type behind the `/`")
     known = vocabulary.credit_type(board, kind) if kind else None

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from connector.findings import Finding, did_you_mean
 from connector.mapping.checks.placed import Placed
-from connector.mapping.language.offers import CmeCredit, Computed, Credit
+from connector.mapping.language.offers import Computed, Credit, MocCredit
 from connector.records import Frozen
 from connector.yamlfile import Loc
 
@@ -58,7 +58,7 @@ def _offered(placed: Placed, activity: str, offered: tuple[Credit, ...], known: 
             message = f"more than the {known.most} credits that the activity sheet has for {activity}"
             hint = "correct the amount, or the sheet"
             yield placed.finding("mapping.above_maximum", (*loc, "amount"), message, hint, "warning")
-        if not isinstance(credit, CmeCredit) and credit.board not in known.boards:
+        if isinstance(credit, MocCredit) and credit.board not in known.boards:
             message = f"the activity sheet does not name {credit.board} among the boards of {activity}"
             hint = "register the activity with the board in PARS, then name it in the sheet"
             yield placed.finding("mapping.board_unregistered", (*loc, "board"), message, hint, "warning")

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from connector.findings import Finding
 from connector.mapping.checks.placed import Placed
-from connector.mapping.language.offers import CmeCredit
 
 
 def check_names(rules: Sequence[Placed]) -> Iterator[Finding]:
@@ -40,7 +39,7 @@ def check_apart(rules: Sequence[Placed]) -> Iterator[Finding]:
     first: dict[tuple[str, str, bool], Placed] = {}
     for placed in rules:
         for activity, offered in placed.offers():
-            kinds = {isinstance(credit, CmeCredit) for credit in offered}
+            kinds = {credit.type == "cme" for credit in offered if credit.type in ("cme", "moc")}
             if len(kinds) != 1:
                 continue
             (is_cme,) = kinds

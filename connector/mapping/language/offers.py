@@ -108,14 +108,21 @@ Flag = Annotated[Annotated[StrictBool, Tag("a value")] | _Read, _Which]
 
 
 class CmeCredit(Frozen):
-    """AMA PRA Category 1."""
+    """AMA PRA Category 1, or another credit that JA-PARS takes: no board stands behind any of them."""
 
-    type: Literal["cme"]
+    type: Literal[
+        "cme", "ipce", "nursing", "pharmacy", "aapa", "psychology", "optometry", "social-work", "dentistry",
+        "dietetics", "athletic-training",
+    ]  # fmt: skip
     amount: Amount
 
     @property
+    def certification(self) -> str:
+        return vocabulary.CERTIFICATIONS[self.type]
+
+    @property
     def certifications(self) -> list[str]:
-        return [vocabulary.CME_CERTIFICATION]
+        return [self.certification]
 
 
 class MocCredit(Frozen):

@@ -73,7 +73,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "all": "All of the conditions below hold.",
     },
     "CmeCredit": {
-        "type": "cme: AMA PRA Category 1.",
+        "type": "cme: AMA PRA Category 1; the others are for a provider who reports to JA-PARS.",
         "amount": _AMOUNT,
     },
     "MocCredit": {
@@ -106,7 +106,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "expect": "One word (ignored, waiting, evidence, undoes), or what comes out.",
     },
     "Expected": {
-        "credits": "All that the completion earns: cme, and a board's code with / and the credit type.",
+        "credits": "All that the completion earns: cme, ipce or the like; a board's code, with / its credit type.",
         "date": "The completion's date, such as 2026-03-10; open where Moodle is asked.",
         "rems": "The REMS record that comes out.",
         "problem": "The code of the problem that comes out in place of a completion.",

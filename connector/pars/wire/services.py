@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from connector.pars.vocabulary import CME_CERTIFICATION, credit_type
+from connector.pars.vocabulary import credit_type
 from connector.pars.wire.values import Call, FillerYear, Guess, Lists, Name, Numbers, Url, Words
 from connector.records import Frozen, RecordCredit
 
@@ -254,6 +254,6 @@ def submitted_certification(credit: RecordCredit, overrides: Certifications) -> 
     if credit.certification in overrides:
         return overrides[credit.certification]
     if credit.kind == "cme":
-        return CME_CERTIFICATION
+        return credit.certification
     known = credit_type(credit.board, credit.credit_type)
     return known.name if known else credit.credit_type or credit.board
