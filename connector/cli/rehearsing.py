@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -42,8 +43,13 @@ def demo(folder: Path, channel: str) -> int:
 @click.option("--moodle-port", default=0, type=click.IntRange(0, 65535), help="0 takes a free port.")
 @click.option("--empty", is_flag=True, help="Without the invented statements.")
 @click.option("--own-site", is_flag=True, help="The statements name this Moodle's address as their site.")
+@click.option(
+    "--system", default="pars", show_default=True, type=click.Choice(["pars", "ja-pars"]), help="Which to rehearse."
+)
 @plainly
-def sandbox(lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool, own_site: bool) -> None:
+def sandbox(
+    lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool, own_site: bool, system: Literal["pars", "ja-pars"]
+) -> None:
     """Start the rehearsal LRS, PARS and Moodle on loopback.
 
     They run until Ctrl-C.
@@ -56,7 +62,12 @@ def sandbox(lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool, own
 
     try:
         servers = Sandbox(
-            load=not empty, lrs_port=lrs_port, pars_port=pars_port, moodle_port=moodle_port, own_site=own_site
+            load=not empty,
+            lrs_port=lrs_port,
+            pars_port=pars_port,
+            moodle_port=moodle_port,
+            own_site=own_site,
+            system=system,
         )
     except OSError as error:
         hint = "name another port, or 0 for a free one"
@@ -71,6 +82,7 @@ def sandbox(lrs_port: int, pars_port: int, moodle_port: int, *, empty: bool, own
         terminal.say(f"PARS, XML      {servers.pars_url}   {login}")
         terminal.say(f"PARS, JSON     {servers.pars_json_url}")
         terminal.say(f"Moodle         {servers.moodle_url}   token {own.moodle_token}")
+        terminal.say(f"uploads        {servers.control_url}/upload/learners")
         terminal.say(f"faults, ledger {servers.control_url}")
         try:
             threading.Event().wait()

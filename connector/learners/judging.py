@@ -143,13 +143,13 @@ def _apply(
 ) -> None:
     """What the gate says moves a credit only while it is unsent, or after PARS's immediate no."""
     gate_rows = [problem.model_dump(mode="json") for problem in problems]
-    barred = any(problem.code in BARRING for problem in problems)
+    barred = next((problem.code for problem in problems if problem.code in BARRING), "")
     differs = gate_rows != credit.gate
     credit.gate = gate_rows
-    if _reopens(credit, barred=barred, changed=changed):
+    if _reopens(credit, barred=bool(barred), changed=changed):
         move(session, credit, State.HELD, now=now, code=CHANGED, by="learners")
     if credit.state in standing.UNSENT and barred:
-        move(session, credit, State.CLOSED, now=now, code=NOT_ELIGIBLE, by="learners")
+        move(session, credit, State.CLOSED, now=now, code=barred, by="learners")
         credit.problems = gate_rows
         left(session, credit)
         counts["not_eligible"] += 1

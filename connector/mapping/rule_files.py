@@ -16,7 +16,7 @@ from connector.mapping.loader import Defaults, Ruleset, files_of, from_texts, lo
 
 Stat = tuple[str, int, int, int, int]
 Pairs = tuple[tuple[str, str], ...]
-Settings = tuple[Pairs, Pairs, bool, bool]
+Settings = tuple[Pairs, Pairs, bool, bool, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -132,4 +132,4 @@ def _from_texts(_version: str, texts: Pairs, settings: Settings) -> Ruleset:
 
 def _frozen(defaults: Defaults) -> Settings:
     providers, sources = tuple(defaults.providers.items()), tuple(defaults.sources.items())
-    return providers, sources, defaults.moodle, defaults.sessions
+    return providers, sources, defaults.moodle, defaults.sessions, defaults.joint

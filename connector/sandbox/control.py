@@ -14,6 +14,9 @@ from connector.sandbox.pars.pars import REHEARSAL, Pars
 
 _PAGES = {
     "GET /": "this page",
+    "POST /upload/learners": "a person uploads a file; the answer is its result",
+    "GET /download/learners": "Download All Learners, an XLSX; ?form=csv",
+    "GET /download/status": "a status export, an XLSX; ?form=csv, ?form=xml",
     "GET /ledger": "what the rehearsal PARS holds and has held",
     "GET /ledger/check": "what they say against the client; ?withdrawn=ID for each credit that was meant to go",
     "GET /switches": "the fault switches that are on, and all that are known",

@@ -46,6 +46,14 @@ _ALL = (
     Fault("slow-board", "pars", "takes the credit; its board answers `seconds` later than usual", seconds=14 * 86400),
     Fault("match-word", "pars", "answers a match with the word `message`, whoever is asked about"),
     Fault("draft-status-words", "pars", "JSON status reads know the word Completed only, as the draft does"),
+    Fault(
+        "result-renamed-column", "pars", "the result of an uploaded sheet has another name for its column of results"
+    ),
+    Fault("result-merged-cells", "pars", "the result of an uploaded sheet has two cells in one"),
+    Fault("result-formula", "pars", "the result of an uploaded sheet has a formula in place of an activity id"),
+    Fault("result-rows-left-out", "pars", "the result of an uploaded file is silent about the last row"),
+    Fault("result-unknown-word", "pars", "the result of an uploaded file says `message` of the first row"),
+    Fault("result-other-order", "pars", "the result of an uploaded file has the rows in another order"),
     Fault("expired-more", "lrs", "404 for a `more`"),
     Fault("equal-stored", "lrs", "one `stored` for all statements of a request"),
     Fault("late-rows", "lrs", "statements become visible `seconds` after their `stored`", seconds=60),

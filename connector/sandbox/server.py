@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from connector.sandbox.carrier import Server
 from connector.sandbox.clock import Clock
@@ -20,6 +20,7 @@ from connector.sandbox.moodle import app as moodle_app
 from connector.sandbox.moodle.site import MoodleSite, fill
 from connector.sandbox.pars import app as pars_app
 from connector.sandbox.pars.ledger import Violation
+from connector.sandbox.pars.papers import Papers
 from connector.sandbox.pars.pars import REHEARSAL, Account, Pars
 from connector.sandbox.world.people import LMS
 from connector.sandbox.world.world import World
@@ -57,6 +58,7 @@ class Sandbox:
         pars_port: int = 0,
         moodle_port: int = 0,
         own_site: bool = False,
+        system: Literal["pars", "ja-pars"] = "pars",
     ) -> None:
         self.clock = Clock(datetime.combine(today, time(18), UTC) if today else None)
         self.world = World(today or self.clock.today())
@@ -69,11 +71,11 @@ class Sandbox:
             password=self.credentials.lrs_password,
             page_limit=page_limit,
         )
-        self.pars = self._pars(board_delay)
+        self.pars = self._pars(board_delay, joint=system == "ja-pars")
         control = Control(self.pars, self.switches, self.clock)
         self._lrs_app = lrs_app.LrsApp(self.lrs, self.switches, control, self._tokens())
         self._lrs_server = Server(self._lrs_app, self.switches, self.clock, lrs_port)
-        app = pars_app.ParsApp(self.pars, self.switches, control, place)
+        app = pars_app.ParsApp(self.pars, self.switches, control, Papers(self.pars, self.switches), place)
         self._pars_server = Server(app, self.switches, self.clock, pars_port)
         self._lrs_app.origin = f"http://127.0.0.1:{self._lrs_server.port}"
         self.moodle = MoodleSite(self.clock, self.credentials.moodle_token)
@@ -85,12 +87,15 @@ class Sandbox:
         if load:
             self.load()
 
-    def _pars(self, board_delay: timedelta) -> Pars:
+    def _pars(self, board_delay: timedelta, *, joint: bool) -> Pars:
         own = self.credentials
         account = Account(own.provider_id, own.provider_id, own.user, own.password)
         world = self.world
         clock, switches = self.clock, self.switches
-        return Pars(account, world.activities, world.learners, clock=clock, switches=switches, board_delay=board_delay)
+        return Pars(
+            account, world.activities, world.learners,
+            clock=clock, switches=switches, board_delay=board_delay, joint=joint,
+        )  # fmt: skip
 
     def _tokens(self) -> Tokens:
         return Tokens(self.clock, self.credentials.lrs_client, self.credentials.lrs_secret)

@@ -17,6 +17,7 @@ from connector.sandbox.pars import vocabulary
 from connector.sandbox.pars.catalogue import judged_activities
 from connector.sandbox.pars.learners import birth_day, folded
 from connector.sandbox.pars.ledger import Exchange, Sent
+from connector.sandbox.pars.papers import Papers
 from connector.sandbox.pars.pars import Pars
 from connector.sandbox.pars.record import Document, Line, Malformed, Outcome, Report, StatusQuestion
 
@@ -41,6 +42,7 @@ class ParsApp:
     pars: Pars
     switches: Switches
     control: control.Control
+    papers: Papers
     place: Place = "header"
     side: Side = "pars"
 
@@ -54,7 +56,7 @@ class ParsApp:
     def act(self, request: Request) -> Response:
         operation = self.operation(request)
         if operation == "control":
-            return self.control.act(request)
+            return self.papers.act(request) or self.control.act(request)
         if operation == "unknown":
             return Response(404, b"no such operation", "text/plain")
         try:

@@ -227,7 +227,7 @@ def _is_in(credit: Credit, key: tuple[str, ...]) -> bool:
 
 def _apart(credits: Sequence[Credit]) -> Iterator[Violation]:  # noqa: A002
     live = [one for one in credits if one.is_live and one.birth]
-    for cme in (one for one in live if not one.board):
+    for cme in (one for one in live if one.certification == vocabulary.CME):
         apart = [one for one in live if one.board and _completion(one) == _completion(cme) and one.record != cme.record]
         for moc in apart:
             yield Violation("sent-apart", (cme.credit_id, moc.credit_id))

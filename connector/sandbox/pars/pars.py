@@ -47,12 +47,14 @@ class Pars:
         clock: Clock,
         switches: Switches,
         board_delay: timedelta = timedelta(hours=24),
+        joint: bool = False,
     ) -> None:
         self.account = account
         self.activities = {activity.activity_id: activity for activity in activities}
         self.learners = Known(learners)
         self.credits: dict[str, Credit] = {}
         self.log: list[Exchange] = []
+        self._joint = joint
         self._clock = clock
         self._switches = switches
         self._board_delay = board_delay
@@ -141,6 +143,12 @@ class Pars:
                 if credit.state == "Pending" and credit.answer_at and credit.answer_at <= now:
                     self._answer(credit)
 
+    def held(self) -> list[Credit]:
+        """Everything that was ever taken, oldest first."""
+        with self._lock:
+            self.tick()
+            return list(self.credits.values())
+
     def ledger(self) -> dict[str, Any]:
         """What PARS holds and has held, as JSON."""
         with self._lock:
@@ -168,6 +176,7 @@ class Pars:
             activity=self.activities.get(report.activity),
             learners=self.learners,
             held=self.credits,
+            joint=self._joint,
         )
 
     def _save_report(self, report: Report) -> list[Outcome]:

@@ -38,6 +38,7 @@ class Case:
     activity: Activity | None
     learners: Known
     held: Mapping[str, Credit]
+    joint: bool = False  # this is JA-PARS
 
     @property
     def is_rems(self) -> bool:
@@ -46,11 +47,15 @@ class Case:
     @property
     def board(self) -> str:
         """The board whose credit this is: the identifier's domain, ABS where there is none, empty for CME and REMS."""
-        if self.is_rems or self.line.certification == words.CME:
+        if self.is_rems or self.line.certification == words.CME or self._is_joint:
             return ""
         if not self.line.identifiers:
             return words.BOARD_ID_OPTIONAL
         return self.line.identifiers[0].domain
+
+    @property
+    def _is_joint(self) -> bool:
+        return self.joint and self.line.certification in words.JOINT
 
     def meant(self) -> list[KnownLearner]:
         return matching(self.learners, self.report.person, self.line.identifiers) if self.report.person else []
@@ -196,7 +201,13 @@ def certification_fits(case: Case) -> Refusal | None:
     if certification == words.REMS:
         return invalid("an Opioid REMS credit is reported de-identified, with Participants and no Member")
     if not board:
-        return None if _domains(case).isdisjoint(words.BOARDS) else invalid(f"{words.CME} goes by NPI or state licence")
+        if certification == words.PHARMACY:
+            return Refusal("Operation not supported", "pharmacists' credit goes to CPE Monitor")
+        return (
+            None
+            if _domains(case).isdisjoint(words.BOARDS)
+            else invalid(f"{certification} goes by NPI or state licence")
+        )
     if board not in words.BOARDS:
         return invalid(f"activityCertification {certification!r} is a board's: UniqueID must be that board's")
     if not words.is_credit_type(board, certification):

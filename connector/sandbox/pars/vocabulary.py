@@ -10,6 +10,12 @@ import re
 
 CME = "AMA PRA Category 1"
 REMS = "Opioid REMS"
+PHARMACY = "Pharmacy"
+JOINT = frozenset({
+    "IPCE", "Nursing", "AAPA Category 1", "Psychologist", "Optometrist", "Social Worker", "Dentist", "Dietetic CPEU",
+    "Athletic Training CEU", PHARMACY,
+})  # fmt: skip
+"""What JA-PARS takes beside CME, and what it leaves to CPE Monitor."""
 
 BOARDS = ("ABA", "ABIM", "ABOHNS", "ABOS", "ABP", "ABPATH", "ABS", "ABTS", "ABPMR", "ABO")
 BOARD_ID_OPTIONAL = "ABS"
