@@ -15,6 +15,7 @@ from connector.config import SERVICES, ChannelKind, Config, ProviderConfig, Serv
 from connector.errors import ConfigError, ConnectorError
 from connector.pars.client import ParsClient
 from connector.pars.exchange import Credentials
+from connector.pars.recording import Exchange
 from connector.pars.wire import Tables
 from connector.pars.wire.services import JsonWire, XmlWire
 from connector.records import Counts
@@ -50,7 +51,9 @@ def wire_of(kind: ServiceKind, tables: Tables) -> XmlWire | JsonWire:
     return services[kind]
 
 
-def open_client(config: Config, provider: ProviderConfig, kind: ServiceKind) -> ParsClient:
+def open_client(
+    config: Config, provider: ProviderConfig, kind: ServiceKind, keep: Callable[[Exchange], None] | None = None
+) -> ParsClient:
     """The carrier with this provider's credentials. Raises ConfigError when a secret or an address is missing."""
     login = provider.credentials
     if login is None:
@@ -64,6 +67,7 @@ def open_client(config: Config, provider: ProviderConfig, kind: ServiceKind) -> 
         base_url=provider.base_url,
         read=config.pars.timeout.total_seconds(),
         ca_bundle=str(bundle) if bundle else "",
+        keep=keep,
     )
 
 

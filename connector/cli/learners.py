@@ -7,6 +7,7 @@ import sys
 import click
 
 from connector import terminal
+from connector.cli.probing import learners_import
 from connector.cli.readying import learners_check
 from connector.cli.wishing import ask, waits
 from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
@@ -129,5 +130,6 @@ def learners_show(work: Work, learner: str, *, values: bool, as_json: bool) -> i
 
 
 learners.add_command(learners_check)
+learners.add_command(learners_import)
 
 COMMANDS = (learners,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 import orjson
 
 from connector import terminal
+from connector.cli import probing
 from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
 from connector.inquiry import check as checks
 from connector.inquiry import explain as stories
@@ -17,6 +19,7 @@ from connector.inquiry import lateness, ledger, listing
 from connector.inquiry.story import Line
 from connector.store.states import State
 
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 _COLUMNS = (
     "credit", "learner", "activity", "completed", "credit type", "amount", "state", "reason", "PARS", "who acts",
 )  # fmt: skip
@@ -31,34 +34,53 @@ _COLUMNS = (
 @click.option("--activities", "names", flag_value="activities", multiple=True, help="Only the activity sheets.")
 @click.option("--notices", "names", flag_value="notices", multiple=True, help="Only the addresses of notices.")
 @click.option("--ledger", "names", flag_value="ledger", multiple=True, help="Only the sums of the store.")
+@click.option("--record", type=_FOLDER, help="With --pars: keep what is asked and answered, without secrets.")
+@click.option("--replay", type=_FOLDER, help="With --pars: judge a recording in place of asking.")
+@click.option(
+    "--all-test-learners", "everybody", is_flag=True, help="With --pars: match, save, status, delete of each."
+)
+@click.option("--activity", default="", help="For --all-test-learners: what is reported; else an open one.")
+@click.option("--provider", "wanted", default="", help="Whose recording or test learners.")
 @as_json
 @pass_work
 @plainly
-def check(work: Work, names: tuple[str, ...], *, as_json: bool) -> int:
+def check(
+    work: Work,
+    names: tuple[str, ...],
+    record: Path | None,
+    replay: Path | None,
+    activity: str,
+    wanted: str,
+    *,
+    everybody: bool,
+    as_json: bool,
+) -> int:
     """Check everything: rules, LRSs, PARS, learners, ledger.
 
     \b
     pars-connector check
     pars-connector check --lrs --pars
+    pars-connector check --pars --record asked
+    pars-connector check --pars --all-test-learners
     """
+    if (record or replay or everybody) and set(names) != {"pars"}:
+        raise click.UsageError("--record, --replay and --all-test-learners go with --pars alone")
+    if replay:
+        return probing.replay(work, wanted, replay, as_json=as_json)
+    if everybody:
+        return probing.everybody(work, wanted, activity, record, as_json=as_json)
     asked = set(names) or {*checks.CHECKS, "ledger"}
+    known = checks.CHECKS | {"pars": partial(checks.pars, record=record)}
     with terminal.progress("checking"):
-        found = [one for name, ask in checks.CHECKS.items() if name in asked for one in ask(work.config, work.store)]
+        found = [one for name, ask in known.items() if name in asked for one in ask(work.config, work.store)]
+    found = [probing.placed(one, work.path) for one in found]
     sums = ledger.prove(work.store) if "ledger" in asked else []
     if as_json:
         terminal.json_lines(one.model_dump() for one in [*found, *sums])
     else:
-        _show_checks(found)
+        probing.show(found, as_json=False)
         _show_sums(sums)
     return FAILED if any(not one.good for one in found) or any(one.wrong for one in sums) else 0
-
-
-def _show_checks(found: list[checks.Checked]) -> None:
-    rows = (
-        [one.what, "good" if one.good else one.code, "\n".join(text for text in (one.message, one.hint) if text)]
-        for one in found
-    )
-    terminal.table("", ["check", "result", ""], rows, nothing="")
 
 
 def _show_sums(sums: list[ledger.Sum]) -> None:

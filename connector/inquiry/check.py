@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field
 from sqlmodel import col, func, select
 
-from connector import activities, channels
+from connector import activities
 from connector.collection import quiet, rereading
 from connector.collection.inlet.app import BASE
 from connector.config import (
@@ -27,14 +28,13 @@ from connector.config import (
 from connector.desk import carriers
 from connector.endpoints import open_client
 from connector.errors import ConnectorError, MappingError
-from connector.inquiry import compare, known_learner, linting, listing, lrs_report, moodle_rights
+from connector.inquiry import compare, contract, known_learner, linting, listing, lrs_report, moodle_rights
 from connector.learners import directory
 from connector.learners.sources.remote import Remote
 from connector.learners.sources.sheet import SheetFile
 from connector.lrs.discover import discover
 from connector.mapping.loader import load
 from connector.mapping.rule_files import defaults_of
-from connector.pars.exchange import Unclear
 from connector.records import ActorKey, Frozen
 from connector.store.leases import is_running
 from connector.store.session import Store
@@ -76,10 +76,13 @@ def moodles(config: Config, _store: Store) -> Iterator[Checked]:
             yield from _in_the_open(f"moodle of {source.name}", source.moodle.site)
 
 
-def pars(config: Config, store: Store) -> Iterator[Checked]:
-    """Each provider's channel: a harmless read of a credit that cannot exist; and providers who left config.yaml."""
+def pars(config: Config, store: Store, record: Path | None = None) -> Iterator[Checked]:
+    """Each provider's channel: harmless questions, compared with the wire table; and providers who left config.yaml.
+
+    `record`: the folder that keeps what was asked and answered.
+    """
     for provider in config.providers:
-        yield _try(f"channel {provider.id} {provider.channel}", partial(_probe, config, provider))
+        yield from _channel(config, provider, record)
     yield from _gone(config, store)
 
 
@@ -229,17 +232,38 @@ def _gaps(source: str, found: Sequence[rereading.Span]) -> Checked:
     )
 
 
-def _probe(config: Config, provider: ProviderConfig) -> str:
+def _channel(config: Config, provider: ProviderConfig, record: Path | None) -> Iterator[Checked]:
+    what = f"channel {provider.id} {provider.channel}"
     if provider.service is None:
-        return "files that a person carries: nobody can be asked"
-    with channels.open_client(config, provider, provider.service) as client:
-        try:
-            client.probe()
-        except Unclear:
-            return "answers, but not as the wire table expects a missing credit to look"
-        if client.prove():
-            return "answers as the wire table says"
-    return "answers; whether this is PARS shows with the first credit: this dialect has no other harmless question"
+        yield Checked(what=what, good=True, message="files that a person carries: nobody can be asked")
+        return
+    try:
+        found = contract.compare(config, provider, provider.service, record)
+    except ConnectorError as error:
+        yield _failed(what, error)
+        return
+    yield from compared(what, found)
+
+
+def compared(what: str, found: contract.Compared) -> Iterator[Checked]:
+    """A finding for each line of the wire table with which PARS's answers disagree."""
+    for name, one in found.findings:
+        entry = f"`{'.'.join(map(str, found.loc(one.entry)))}` expects {one.expected}" if one.entry else one.expected
+        yield Checked(
+            what=f"{what}, {name}",
+            good=False,
+            code=one.code,
+            message=f"PARS answers {one.said}; {entry}",
+            hint=found.hint(one),
+            facts={"loc": list(found.loc(one.entry)) if one.entry else []},
+        )
+    if not found.findings:
+        seen = f"{len(found.proven)} of {len(found.unverified)} unverified lines are seen now"
+        message = f"answers as the wire table says; {seen}"
+        if not found.proven:
+            message = "answers; whether this is PARS shows with the first credit: 404 is what a wrong path answers too"
+        facts = {"seen": list(found.proven), "unverified": list(found.unverified)}
+        yield Checked(what=what, good=True, message=message, facts=facts)
 
 
 def _gone(config: Config, store: Store) -> Iterator[Checked]:

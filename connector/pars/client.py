@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from connector.errors import ConfigError
 from connector.http import Closing, Http
-from connector.pars import report_json, report_xml
+from connector.pars import contract, report_json, report_xml
 from connector.pars.exchange import CannotSend, Credentials, LearnerQuery, MatchAnswer, Question, Unclear
 from connector.pars.identifiers import is_clean
+from connector.pars.recording import Exchange
 from connector.pars.replies import Action, the_one
 from connector.pars.wire.services import JsonWire, XmlWire, submitted_certification
 from connector.records import (
-    BirthDay,
     Held,
     Identifier,
     Learner,
     LearnerRecord,
-    LicenceNumber,
     Outcome,
     Payload,
-    PersonName,
     Problem,
     RecordCredit,
     Reply,
 )
 
-PROBE: Final = "ccid:pars-connector.invalid:probe"
-_NOBODY: Final = Learner(
-    given_name=PersonName("Nobody"), family_name=PersonName("Rehearsal Probe"), birth_day=BirthDay("01-01")
-)
-_NO_NPI: Final = "1999999984"  # invented; its check digit is right
 W_contra = TypeVar("W_contra", contravariant=True)
 
 
@@ -74,10 +67,12 @@ class ParsClient(Closing):
         connect: float = 10,
         read: float = 60,
         ca_bundle: str = "",
+        keep: Callable[[Exchange], None] | None = None,
     ) -> None:
         self._wire = wire
         self._format = _format_of(wire)
         self._credentials = _checked(credentials)
+        self._keep = keep
         self._base_url = (base_url or wire.base_url).rstrip("/")
         if not self._base_url:
             raise ConfigError(
@@ -118,16 +113,20 @@ class ParsClient(Closing):
         """What PARS calls this credit: its `activityCertification`."""
         return submitted_certification(credit, self._wire.certifications)
 
+    def put(self, question: Question) -> Reply:
+        """Ask, and read nothing. Raises RetryLater or NeedsOperator."""
+        return self._ask(question)
+
     def probe(self) -> None:
         """Ask for a credit that cannot exist. Returns when PARS answers sensibly, else raises as `ask_credit`."""
-        self.ask_credit(PROBE)
+        self.ask_credit(contract.NO_CREDIT)
 
     def prove(self) -> bool:
         """Is this PARS at all? True when a question about an invented learner draws a readable answer; False where the
         dialect has no such question. A wrong address, which answers 404 to everything, raises NeedsOperator here:
         the 404 of a status read cannot tell it from a credit that is not there."""
         try:
-            self.match(_NOBODY, Identifier(domain="NPI", value=LicenceNumber(_NO_NPI)))
+            self.match(contract.NOBODY, contract.NO_NPI)
         except CannotSend:
             return False
         except Unclear:
@@ -155,7 +154,10 @@ class ParsClient(Closing):
             payload = report_xml.with_credentials(payload, named)
         body = payload.body if payload else b""
         carry = self._http.save if saves else self._http.read
-        return carry(method, self._base_url + path, headers=headers, params=params, body=body)
+        reply = carry(method, self._base_url + path, headers=headers, params=params, body=body)
+        if self._keep:
+            self._keep(Exchange(call=call, params=params, payload=payload, reply=reply))
+        return reply
 
     def close(self) -> None:
         self._http.close()
