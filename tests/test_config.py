@@ -206,3 +206,20 @@ def test_models_never_show_their_input() -> None:
     with pytest.raises(ValidationError) as caught:
         config.Login.model_validate({"user": "u", "password": "hunter2"})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        ("  learner_sheet: {more: -1}", "16:25"),
+        ("  learner_sheet: {birth: YYYY}", "16:26"),
+        ("  rems_sheet: {sheet: 'a/b'}", "16:23"),
+        ("  receipts: {results: {taken: [Yes], refused: [YES]}}", "16:23"),
+        ("  ja_pars: {xml_service: {filler_year: 1999}}", "16:40"),
+        ("  ja_pars:\n    learner_sheet:\n      actoin: Action", "18:7"),
+        ("  xml_service: {calls: {save: DELETE /learner-activities}}", "16:31"),
+    ],
+)
+def test_a_wrong_entry_of_the_wire_table_is_named_with_its_place(tmp_path: Path, lines: str, place: str) -> None:
+    error = refused(tmp_path, f"{SMALLEST}wire:\n{lines}\n")
+    assert f"config.yaml:{place}" in str(error)

@@ -39,6 +39,8 @@ HARD_NAMES = (
     "🩺",
     "\u202eabc",
     "0",
+    "Jose\u0301",  # a letter and its accent apart: it stays as it was given
+    "Zo\xeb",
 )
 
 

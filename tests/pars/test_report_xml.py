@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -94,6 +95,30 @@ def test_any_record_is_valid_and_comes_back_as_it_was(one):
     assert texts(root, "//a:UniqueID") == [credit.identifier.value.get_secret_value() for credit in one.credits]
     assert texts(root, "//a:UniqueID/@domain") == [credit.identifier.domain for credit in one.credits]
     assert [Decimal(amount) for amount in texts(root, "//hx:numberOfCredits")] == [c.amount for c in one.credits]
+
+
+@given(st.lists(records_(), min_size=2, max_size=5), st.sampled_from(["add", "delete"]))
+@settings(max_examples=25, deadline=None)
+def test_a_file_of_many_records_is_valid_and_keeps_each_to_itself(drawn, action):
+    numbers = count()
+    many = [
+        one.model_copy(
+            update={
+                "action": action,
+                "credits": tuple(
+                    found.model_copy(update={"credit_id": f"ccid:example.org:{next(numbers)}"}) for found in one.credits
+                ),
+            }
+        )
+        for one in drawn
+    ]
+    root = rendered(*many)
+    SCHEMA.assertValid(root)
+    reports = root.xpath("//a:ActivityReport", namespaces=NS)
+    assert [texts(one, ".//a:CreditID") for one in reports] == [
+        [credit.credit_id for credit in one.credits] for one in many
+    ]
+    assert texts(root, "//a:LearnerRecordAction") == [one.action for one in many]
 
 
 @given(st.lists(rems_records(), min_size=1, max_size=4, unique_by=lambda one: one.credits[0].credit_id))
