@@ -211,13 +211,13 @@ def test_models_never_show_their_input() -> None:
 @pytest.mark.parametrize(
     ("lines", "place"),
     [
-        ("  learner_sheet: {more: -1}", "16:25"),
-        ("  learner_sheet: {birth: YYYY}", "16:26"),
-        ("  rems_sheet: {sheet: 'a/b'}", "16:23"),
-        ("  receipts: {results: {taken: [Yes], refused: [YES]}}", "16:23"),
-        ("  ja_pars: {xml_service: {filler_year: 1999}}", "16:40"),
-        ("  ja_pars:\n    learner_sheet:\n      actoin: Action", "18:7"),
-        ("  xml_service: {calls: {save: DELETE /learner-activities}}", "16:31"),
+        ("  learner_sheet: {more: -1}", "14:25"),
+        ("  learner_sheet: {birth: YYYY}", "14:26"),
+        ("  rems_sheet: {sheet: 'a/b'}", "14:23"),
+        ("  receipts: {results: {taken: [Yes], refused: [YES]}}", "14:23"),
+        ("  ja_pars: {xml_service: {filler_year: 1999}}", "14:40"),
+        ("  ja_pars:\n    learner_sheet:\n      actoin: Action", "16:7"),
+        ("  xml_service: {calls: {save: DELETE /learner-activities}}", "14:31"),
     ],
 )
 def test_a_wrong_entry_of_the_wire_table_is_named_with_its_place(tmp_path: Path, lines: str, place: str) -> None:
