@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from connector.errors import ConfigError
 from connector.findings import Finding
-from connector.pars import xmldoc
+from connector.pars import rems_sheet, upload_sheet, xmldoc
 from connector.pars.identity import Person
 from connector.pars.learner_cells import Cells, Kind
 from connector.pars.learner_sheet import HEADERS
@@ -63,7 +63,14 @@ def read(path: Path, tables: Tables, *, today: date, sheet: str = "") -> Receipt
     rows = tuple(_row(row, what, today, findings) for row in found.rows)
     findings += [finding for row in found.rows for finding in _of_word(row, what, tables)]
     refuse_all(findings)
-    return Receipt(what, rows, found.ignored)
+    own = _own_columns(tables)
+    return Receipt(what, rows, tuple(one for one in found.ignored if Columns(()).name(one) not in own))
+
+
+def _own_columns(tables: Tables) -> set[str]:
+    """What stands in our own sheets beside what a row is found by: nobody needs to hear that it is not read."""
+    found = {*upload_sheet.header(tables.learner_sheet), *rems_sheet.header(tables.rems_sheet)}
+    return {Columns(()).name(one) for one in found}
 
 
 def _aliases(tables: Tables) -> dict[str, str]:

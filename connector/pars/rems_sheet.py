@@ -27,9 +27,13 @@ def render(records: Sequence[LearnerRecord], table: RemsSheet, rems: Rems, *, nu
     if len(found) < len(records):
         raise ValueError("identified records have a sheet of their own")
     rows = [_cells(record, participant, table, rems) for record, participant in found]
-    columns = [Column(getattr(table, name), 20) for name in _COLUMNS]
+    columns = [Column(name, 20) for name in header(table)]
     page = Page(table.sheet, columns, rows, table.guidance, bare=True)
     return Payload(body=workbook([page], {"title": number}), content_type=XLSX)
+
+
+def header(table: RemsSheet) -> list[str]:
+    return [getattr(table, name) for name in _COLUMNS]
 
 
 def keys(record: LearnerRecord) -> list[Key]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 
 from connector.config import BatchKind
 from connector.errors import ConfigError
+from connector.pars import receipts
 from connector.submission import batch_file
 from tests.delivery.workplace import CME, CME_2, HYPERTENSION, MOC, OPIOID, REMS, Delivery
 from tests.submission.office import Office
@@ -67,6 +69,14 @@ def test_everything_that_a_file_carries_arrives_and_is_confirmed(office: Office)
     assert states(office, cme, moc, alone, rems) == ["confirmed"] * 4
     assert here.sandbox.check() == []
     assert len(here.sandbox.pars.held()) == 4
+
+
+def test_the_columns_of_our_own_sheet_are_not_called_unread(excel: Office) -> None:
+    excel.delivery.ready("aoneill")
+    excel.delivery.ready("lvogel", (REMS,), OPIOID)
+    for file in excel.export():
+        tables = excel.delivery.config.tables(excel.provider)
+        assert receipts.read(upload(excel, file.id), tables, today=date(2026, 3, 10)).ignored == ()
 
 
 def test_what_is_not_wanted_any_more_leaves_with_the_keys_it_came_with(office: Office) -> None:
