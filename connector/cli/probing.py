@@ -9,7 +9,7 @@ import click
 from connector import terminal
 from connector.cli.importing import provider_of
 from connector.cli.work import FAILED, Work, as_json, pass_work, plainly
-from connector.inquiry import acceptance, contract
+from connector.inquiry import acceptance, acceptance_learners, contract
 from connector.inquiry import check as checks
 from connector.inquiry.check import Checked
 from connector.inquiry.listing import counted
@@ -77,7 +77,7 @@ def learners_import(work: Work, file: Path, wanted: str, sheet: str, *, as_json:
     pars-connector check --pars --all-test-learners
     """
     provider = provider_of(work.config, wanted)
-    count = acceptance.load(work.store, provider, file, sheet)
+    count = acceptance_learners.load(work.store, provider, file, sheet)
     if as_json:
         terminal.json_lines([{"test_learners": count}])
     else:

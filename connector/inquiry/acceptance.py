@@ -6,34 +6,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from sqlmodel import col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel import col
 
 from connector import activities, channels
 from connector.config import Config, ProviderConfig
 from connector.errors import ConfigError, ConnectorError, InDoubt, NeedsOperator
+from connector.inquiry.acceptance_learners import as_learner, credit_of, mine, names_of, only_test
 from connector.inquiry.contract import secrets
-from connector.learners.sources.fields import learner
-from connector.learners.sources.sheet import ALIASES
-from connector.pars import forms, vocabulary
 from connector.pars.client import ParsClient
 from connector.pars.exchange import CannotSend
 from connector.pars.recording import Recorder
 from connector.pars.sent_under import choose_identifier
-from connector.records import BirthDay, Frozen, Learner, LearnerRecord, LicenceNumber, PersonName, RecordCredit, Verdict
-from connector.sheets import SheetRow, read_sheet
-from connector.sheets.rows import CELL, refuse_all
+from connector.records import Frozen, Learner, LearnerRecord, Verdict
 from connector.store.session import Store
 from connector.store.tables import ActivityRow, Channel, TestLearner
-from connector.validation import checks
-
-COLUMNS: Final = ("given_name", "family_name", "birth_day", "npi", "state", "licence", "board", "board_id")
-_AMOUNT: Final = Decimal("0.25")
 
 Step = Literal["clean", "match", "save", "status", "delete", "gone"]
 
@@ -55,31 +45,6 @@ class _Wrong(Exception):
         self.code = code
 
 
-def load(store: Store, provider: ProviderConfig, path: Path, sheet: str = "") -> int:
-    """Take over the sheet in place of the one before; how many it has. Raises ConfigError with every cell."""
-    _only_test(provider)
-    rows = read_sheet(path, required=COLUMNS[:3], optional=COLUMNS[3:], aliases=ALIASES, strict=False, sheet=sheet).rows
-    findings = [
-        row.finding(_column(problem.field), CELL, problem.message, problem.hint)
-        for row in rows
-        for who in [_of(row)]
-        for problem in checks.of_learner(who, _credit(who), provider.identifier_order)
-    ]
-    refuse_all(findings)
-    found_rows = {_sign(row): row for row in (_row(provider, row) for row in rows)}
-    now = datetime.now(UTC)
-    with store.writing() as session:
-        known = {_sign(row): row for row in session.exec(_mine(provider))}
-        for sign, row in known.items():
-            if sign not in found_rows and row.tried_on is None:
-                session.delete(row)
-        for sign, row in found_rows.items():
-            if sign not in known:
-                row.imported_at = now
-                session.add(row)
-    return len(found_rows)
-
-
 def run(
     store: Store,
     config: Config,
@@ -92,12 +57,12 @@ def run(
 
     Raises where PARS cannot be reached, or nothing can be reported.
     """
-    _only_test(provider)
+    only_test(provider)
     if provider.service is None:
         raise ConfigError("pars.not_supported", "files carry no question", "test learners are tried by a web service")
     activity = _activity(provider, wanted)
     with store.reading() as session:
-        numbers = [row.id for row in session.exec(_mine(provider).order_by(col(TestLearner.id)))]
+        numbers = [row.id for row in session.exec(mine(provider).order_by(col(TestLearner.id)))]
     if not numbers:
         hint = "pars-connector learners import --test-learners FILE"
         raise ConfigError("config.no_test_learners", "no test learners were imported", hint)
@@ -109,7 +74,7 @@ def run(
             with store.reading() as session:
                 row = session.get_one(TestLearner, number)
             if recorder:
-                recorder.hide_names(_names(row))
+                recorder.hide_names(names_of(row))
             yield _Try(store, provider, activity, client, channel, row).run()
 
 
@@ -141,7 +106,7 @@ class _Try:
         return Round(number=self.row.id, step=self.step, code=code, message=message)
 
     def _once(self) -> None:
-        who = _learner(self.row)
+        who = as_learner(self.row)
         today = datetime.now(ZoneInfo(self.provider.zone)).date()
         day = max(self.activity.start or today, min(self.activity.end or today, today))
         self._note(day, anew=True)  # before anything leaves: a number that was used is never used again
@@ -183,7 +148,7 @@ class _Try:
             self._remove(day)
 
     def _match(self, who: Learner) -> None:
-        identifier = choose_identifier(_credit(who), who, self.provider.identifier_order)
+        identifier = choose_identifier(credit_of(who), who, self.provider.identifier_order)
         if identifier is None:
             return
         try:
@@ -219,8 +184,8 @@ class _Try:
             yield
 
     def _record(self, action: Literal["add", "delete"], day: date) -> LearnerRecord:
-        who = _learner(self.row)
-        credit = _credit(who)
+        who = as_learner(self.row)
+        credit = credit_of(who)
         identifier = choose_identifier(credit, who, self.provider.identifier_order)
         whole = credit.model_copy(update={"credit_id": self._credit_id, "identifier": identifier})
         return LearnerRecord(
@@ -247,12 +212,6 @@ class _Try:
             self.row = session.get_one(TestLearner, self.row.id)
 
 
-def _only_test(provider: ProviderConfig) -> None:
-    if provider.environment != "test":
-        message = f"provider {provider.id} has `environment: {provider.environment}`"
-        raise ConfigError("config.not_test", message, "test learners exist on ACCME's test site only")
-
-
 def _activity(provider: ProviderConfig, wanted: str) -> ActivityRow:
     """The one that is wanted, else the first that takes learners today."""
     if provider.activities is None:
@@ -269,64 +228,3 @@ def _activity(provider: ProviderConfig, wanted: str) -> ActivityRow:
 
 def _is_open(row: ActivityRow, today: date) -> bool:
     return (row.start or today) <= today <= (row.end or today)
-
-
-def _mine(provider: ProviderConfig) -> SelectOfScalar[TestLearner]:
-    return select(TestLearner).where(TestLearner.provider_id == provider.id)
-
-
-def _of(row: SheetRow) -> Learner:
-    return learner({name: row[name] for name in COLUMNS}, "test learners")
-
-
-def _row(provider: ProviderConfig, row: SheetRow) -> TestLearner:
-    who = _of(row)
-    return TestLearner(
-        provider_id=provider.id,
-        given_name=forms.plain(who.given_name),
-        family_name=forms.plain(who.family_name),
-        birth_day=forms.plain(who.birth_day),
-        ids={domain: forms.plain(value) for domain, value in who.ids.items()},
-    )
-
-
-def _learner(row: TestLearner) -> Learner:
-    return Learner(
-        given_name=PersonName(row.given_name),
-        family_name=PersonName(row.family_name),
-        birth_day=BirthDay(row.birth_day),
-        ids={domain: LicenceNumber(value) for domain, value in row.ids.items()},
-    )
-
-
-def _sign(row: TestLearner) -> tuple[str, str, str, str]:
-    return (row.given_name, row.family_name, row.birth_day, str(sorted(row.ids.items())))
-
-
-def _names(row: TestLearner) -> dict[str, str]:
-    ids = {value: f"[{domain} {row.id}]" for domain, value in row.ids.items()}
-    return {row.given_name: f"Given{row.id}", row.family_name: f"Family{row.id}", **ids}
-
-
-def _credit(who: Learner) -> RecordCredit:
-    """CME where the learner can have it, else a quarter point of his board."""
-    boards = [domain for domain in who.ids if domain in vocabulary.BOARDS]
-    if boards and len(boards) == len(who.ids):
-        board = vocabulary.BOARDS[boards[0]]
-        kind = board.credit_types[0].name if board.credit_types else ""
-        name = f"{board.code}/{kind}" if kind else board.code
-        return RecordCredit(
-            credit_id="", kind="moc", certification=name, board=board.code, credit_type=kind, amount=_AMOUNT,
-            board_total=_AMOUNT,
-        )  # fmt: skip
-    return RecordCredit(credit_id="", kind="cme", certification=vocabulary.CME_CERTIFICATION, amount=_AMOUNT)
-
-
-def _column(field: str) -> str:
-    """The column of a sheet for a field of a learner."""
-    domain = field.removeprefix("ids.")
-    if domain == "NPI":
-        return "npi"
-    if field == domain:
-        return field
-    return "board_id" if domain in vocabulary.BOARDS else "licence"

@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import select
 
 from connector.errors import ConfigError
-from connector.inquiry import acceptance
+from connector.inquiry import acceptance, acceptance_learners
 from connector.inquiry.acceptance import Round
 from connector.store.tables import Credit, TestLearner
 from tests.delivery.workplace import STEWARDSHIP, Delivery
@@ -37,7 +37,7 @@ def sheet(place: Delivery, *people: str, rows: list[list[str]] | None = None) ->
 
 
 def load(place: Delivery, path: Path) -> int:
-    return acceptance.load(place.store, place.config.providers[0], path)
+    return acceptance_learners.load(place.store, place.config.providers[0], path)
 
 
 def run(place: Delivery, record: Path | None = None) -> list[Round]:
