@@ -17,7 +17,7 @@ _RULE = """\
 version: 1
 rules:
   - name: rounds
-    when: [{path: verb.id, is: completed}]
+    when: [{path: verb.id, is: completed}, {path: object.id, is: "https://lms.example.org/course/1"}]
     activity: "203512345"
     credits:
       - {type: cme, amount: 1}
