@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from structlog.testing import capture_logs
 
-from connector.pars import client as clients
+from connector.pars import contract
 from connector.pars.client import ParsClient
 from tests.delivery.workplace import CME_2, HYPERTENSION, MOC, NOON, Delivery
 
@@ -132,5 +132,5 @@ def test_rems_credits_are_asked_about_in_an_order_of_their_own(delivery: Deliver
     delivery.sandbox.switches.clear()
     delivery.ask()
     questions = [one.question for one in delivery.sandbox.pars.log if one.operation == "status-by-credit"]
-    asked = [one.credit_id for one in questions if one and one.credit_id != clients.PROBE]
+    asked = [one.credit_id for one in questions if one and one.credit_id != contract.NO_CREDIT]
     assert asked == [cme for cme, _ in pairs] + ["ccid:example.org:a", "ccid:example.org:b", "ccid:example.org:c"]

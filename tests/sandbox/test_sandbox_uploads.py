@@ -29,7 +29,8 @@ REMS_HEADER = [
     "Record Action", "ACCME Activity ID", "Completion Date", "REMS", "Local Identifier", "Profession",
     "State of Primary Practice", "DEA Registration", "Practice Area", "Surgical Procedures", "Time in Practice",
 ]  # fmt: skip
-GUIDANCE = "Keep this line."
+GUIDANCE = "Learner credit for PARS: keep this line, the header and the order of the columns."
+OF_REMS = "De-identified REMS participants for PARS: keep this line and the header."
 DAY = datetime(2026, 3, 5)
 ANA = ["Add", "203512347", DAY, "Ana", "O'Neill-García", "02/29", "", npi(101), 1.5]
 REMS = ["Add", "203512350", DAY, "Opioid REMS", "a1b2", "Physician", "Maine", "Individual", "Pain", "true", "Trainee"]
@@ -45,11 +46,12 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def workbook(*rows: list[Any], header: list[str] | None = None, guidance: str = GUIDANCE, **odd: Any) -> bytes:
+def workbook(*rows: list[Any], header: list[str] | None = None, guidance: str | None = None, **odd: Any) -> bytes:
     book = Workbook()
     sheet: Any = book.active
     sheet.title = odd.get("title", "Sheet1")
-    for row in ([guidance] if guidance else [], header or HEADER, *rows):
+    line = (OF_REMS if header == REMS_HEADER else GUIDANCE) if guidance is None else guidance
+    for row in ([line] if line else [], header or HEADER, *rows):
         sheet.append(row)
     if merge := odd.get("merge"):
         sheet.merge_cells(merge)
@@ -108,6 +110,15 @@ WRONG_ROWS = {
     "a board's id without the board": of(ANA, board_id="410101"),
     "neither CME nor a board": of(ANA, cme=None),
     "a type above the total": [*of(ANA, board="ABIM", board_id="410101", total=1), "Medical Knowledge", 2],
+    "a type in two spellings": [
+        *of(ANA, board="ABIM", board_id="410101", total=1),
+        "Medical Knowledge",
+        1,
+        "Medical Knowledge (Part II)",
+        1,
+    ],
+    "a board without a type": of(ANA, board="ABIM", board_id="410101", total=1),
+    "a state that is none, without CME": of(ANA, state="Atlantis", cme=None, board="ABIM", board_id="410101", total=1),
     "an amount without its type": [*of(ANA, board="ABIM", board_id="410101", total=1), None, 1],
     "a type that the board does not have": [*of(ANA, board="ABIM", board_id="410101", total=1), "Surgery", 1],
 }
@@ -123,12 +134,24 @@ def test_a_wrong_row_is_refused_and_the_others_are_taken(sandbox: Sandbox, name:
     assert len(sandbox.pars.held()) <= 1
 
 
+def test_a_name_that_looks_like_a_formula_comes_back_as_the_text_it_is(sandbox: Sandbox) -> None:
+    book = load_workbook(io.BytesIO(workbook(of(ANA, family="x"))))
+    cell = book["Sheet1"]["E3"]
+    cell.value, cell.data_type = "=1+1", "s"
+    held_ = io.BytesIO()
+    book.save(held_)
+    reply = upload(sandbox, held_.getvalue())
+    answered = load_workbook(io.BytesIO(reply.content))["Sheet1"]["E3"]
+    assert (answered.value, answered.data_type) == ("=1+1", "s")
+
+
 def test_somebody_unknown_is_no_match(sandbox: Sandbox) -> None:
     assert answers(upload(sandbox, workbook(of(ANA, given="Nobody")))) == [("Failure", "No match")]
 
 
 WRONG_FILES = {
     "no line of guidance": workbook(ANA, guidance=""),
+    "another line of guidance": workbook(ANA, guidance="Learners"),
     "columns in another order": workbook(ANA, header=[HEADER[1], HEADER[0], *HEADER[2:]]),
     "Credit Type without its blank": workbook(ANA, header=[one.strip() for one in HEADER]),
     "a column less": workbook(ANA, header=HEADER[:-2]),

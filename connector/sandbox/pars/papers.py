@@ -153,10 +153,11 @@ class Papers:
             header[width] = "Outcome"
         if switch := self.switches.take("result-unknown-word", "pars", "upload"):
             said[0][width] = switch.message or "Queued"
-        if self.switches.take("result-formula", "pars", "upload"):
+        formula = "B3" if self.switches.take("result-formula", "pars", "upload") else ""
+        if formula:
             said[0][1] = f'="{said[0][1]}"'
         merged = "A3:B3" if self.switches.take("result-merged-cells", "pars", "upload") else ""
-        return workbooks.write([["Result of the upload"], header, *said], merged=merged)
+        return workbooks.write([["Result of the upload"], header, *said], merged=merged, formula=formula)
 
     def _spoilt(self, answers: list[Any]) -> list[Any]:
         """As the switches that concern whole rows have it."""

@@ -21,6 +21,10 @@ REMS = (
     "Record Action", "ACCME Activity ID", "Completion Date", "REMS", "Local Identifier", "Profession",
     "State of Primary Practice", "DEA Registration", "Practice Area", "Surgical Procedures", "Time in Practice",
 )  # fmt: skip
+GUIDANCE = {
+    LEARNERS: "Learner credit for PARS: keep this line, the header and the order of the columns.",
+    REMS: "De-identified REMS participants for PARS: keep this line and the header.",
+}
 _BIRTH = re.compile(r"(0[1-9]|1[0-2])/(0[1-9]|[12]\d|3[01])")
 _NPI = re.compile(r"\d{10}")
 _STATES = {name: code for code, name in words.STATES.items()}
@@ -51,7 +55,7 @@ def entries(rows: Sequence[Row], provider: str) -> list[Entry]:
         raise Malformed("Missing data", "there is no row below the line of guidance and the header")
     header = tuple(cell.value or "" for cell in rows[1])
     read = {LEARNERS: _learner, REMS: _participant}.get(header)
-    if read is None or not rows[0][0].text or any(not cell.is_empty for cell in rows[0][1:]):
+    if read is None or rows[0][0].text != GUIDANCE[header] or any(not cell.is_empty for cell in rows[0][1:]):
         raise Malformed("Invalid data", "row 1 is the template's guidance, row 2 its header: nothing moved or renamed")
     found = []
     for row in rows[2:]:
@@ -78,7 +82,9 @@ def _learner(row: Row, provider: str) -> tuple[Report, list[Key]]:
     if not lines:
         raise _No("the row reports neither CME nor a board's credit")
     names = (person.given, person.family, found[0])
-    keys = [(activity, completed, line.certification, *_whose(line, names)) for line in lines]
+    keys = [(activity, completed, words.plain(line.certification), *_whose(line, names)) for line in lines]
+    if len(set(keys)) < len(keys):
+        raise _No("one credit type stands twice in the row")
     return Report(provider, activity, "Completed", f"{completed}T00:00:00", action, tuple(lines), person), keys
 
 
@@ -98,10 +104,10 @@ def _head(row: Row) -> tuple[str, str, str]:
 
 def _cme(row: Row) -> Iterator[Line]:
     state, number = _text(row[6], "Licensing State"), _text(row[7], "Licensing ID or NPI")
-    if row[8].is_empty:
-        return
     if state and state not in _STATES:
         raise _No("Licensing State is a state's full name")
+    if row[8].is_empty:
+        return
     if not state and not _NPI.fullmatch(number):
         raise _No("without a Licensing State the number is an NPI")
     domain = _STATES[state] if state else "NPI"
@@ -121,6 +127,8 @@ def _board(row: Row) -> Iterator[Line]:
     types = list(_types(row))
     if any(Decimal(amount) > Decimal(total) for _, amount in types):
         raise _No("a credit type has more than the Total Board Credits")
+    if not types and words.has_types(board):
+        raise _No(f"Credit Type is needed for {board}")
     for name, amount in types or [(board, total)]:
         yield Line("", ids, name, "Point", amount)
 

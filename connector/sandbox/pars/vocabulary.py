@@ -54,6 +54,11 @@ def is_credit_type(board: str, text: str) -> bool:
     return text in _TYPES[board] or text in {plain(known) for known in _TYPES[board]}
 
 
+def has_types(board: str) -> bool:
+    """Is a list of its credit types public?"""
+    return board in _TYPES
+
+
 def credit_type(board: str) -> str:
     """The first credit type of `board`, in the short spelling."""
     return plain(_TYPES.get(board, ("Continuing Certification",))[0])

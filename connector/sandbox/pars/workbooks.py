@@ -77,12 +77,16 @@ def _cell(cell: Any) -> Cell:
     return Cell(cell.coordinate, cell.value)
 
 
-def write(rows: Iterable[Sequence[Any]], *, merged: str = "") -> bytes:
+def write(rows: Iterable[Sequence[Any]], *, merged: str = "", formula: str = "") -> bytes:
     book = Workbook()
     sheet: Any = book.active
     sheet.title = SHEET
     for row in rows:
         sheet.append(list(row))
+        for cell in sheet[sheet.max_row]:
+            cell.data_type = "s" if isinstance(cell.value, str) else cell.data_type  # `=1+1` is a name here
+    if formula:
+        sheet[formula].data_type = "f"
     if merged:
         sheet.merge_cells(merged)
     held = io.BytesIO()
